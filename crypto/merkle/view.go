@@ -1,0 +1,80 @@
+package merkle
+
+import (
+	"bytes"
+
+	"github.com/tetradledger/tetrad/crypto"
+)
+
+// View is one committed version, pinned: it does not change, and its memory is not used again before
+// Close. Any number of goroutines may read one View; Close must come after them all.
+type View struct {
+	m  *Map
+	at *version // nil once closed: a late read panics rather than see another version's memory
+}
+
+// Version is the number the version was staged with.
+func (v *View) Version() uint64 { return v.at.number }
+
+// Root is the root hash; zero if the map is empty.
+func (v *View) Root() crypto.Hash { return v.at.root.hash }
+
+// Len is the number of keys.
+func (v *View) Len() uint64 { return v.at.leaves }
+
+// Close unpins the version. What the view handed out must not be used any more. Closing again does
+// nothing.
+func (v *View) Close() {
+	if v.at == nil {
+		return
+	}
+	v.m.unpin(v.at)
+	v.at = nil
+}
+
+// Get returns the value of a key. It aliases the arena: it must not be changed, and it is valid until
+// Close.
+func (v *View) Get(key []byte) ([]byte, bool) {
+	at := v.at
+	path := pathOf(key)
+	r := at.root.ref
+	for depth := 0; r != none && !r.isLeaf(); depth++ {
+		r = at.nodes.at(r).child[bit(&path, depth)]
+	}
+	if r == none {
+		return nil, false
+	}
+	rec := at.records.at(r)
+	if !bytes.Equal(rec.key(), key) {
+		return nil, false
+	}
+	return rec.value(), true
+}
+
+// Range calls fn for every key whose path is from or comes after it, in path order, until fn returns
+// false. Keys and values alias the arena: they must not be changed, and they are valid until Close.
+func (v *View) Range(from [32]byte, fn func(key, value []byte) bool) {
+	v.at.scan(v.at.root.ref, 0, (*crypto.Hash)(&from), fn)
+}
+
+// scan visits the leaves below r. from is nil where every path lies behind it.
+func (at *version) scan(r ref, depth int, from *crypto.Hash, fn func(key, value []byte) bool) bool {
+	if r == none {
+		return true
+	}
+	if r.isLeaf() {
+		rec := at.records.at(r)
+		if from != nil {
+			path := rec.path()
+			if bytes.Compare(path[:], from[:]) < 0 {
+				return true
+			}
+		}
+		return fn(rec.key(), rec.value())
+	}
+	n := at.nodes.at(r)
+	if from != nil && bit(from, depth) == 1 {
+		return at.scan(n.child[1], depth+1, from, fn)
+	}
+	return at.scan(n.child[0], depth+1, from, fn) && at.scan(n.child[1], depth+1, nil, fn)
+}
