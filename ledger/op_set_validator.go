@@ -1,0 +1,57 @@
+package ledger
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/tetradledger/tetrad/crypto"
+)
+
+func (m *SetValidator) validate() *Reject {
+	if r := checkKey(m.KeyType, m.PublicKey); r != nil {
+		return r
+	}
+	if m.Power > ValidatorPowerMax {
+		return reject(CodeBadField, "power is %d, at most %d allowed", m.Power, uint64(ValidatorPowerMax))
+	}
+	return checkName(m.Name)
+}
+
+// apply adds a validator or changes its power and name. Faults that were proven stay on its record.
+func (m *SetValidator) apply(s *state, _ crypto.Address) error {
+	id := crypto.ValidatorIDOf(crypto.KeyType(m.KeyType), m.PublicKey)
+	v, err := s.validators.get(s, id)
+	if err != nil {
+		return err
+	}
+	if !v.exists {
+		if err := s.listValidator(id); err != nil {
+			return err
+		}
+	}
+	s.validators.change(s, v)
+	v.exists = true
+	v.value.KeyType = crypto.KeyType(m.KeyType)
+	v.value.PublicKey = m.PublicKey
+	v.value.Power = m.Power
+	v.value.Name = m.Name
+	return nil
+}
+
+// listValidator puts a new id into the ascending list of all validators.
+func (s *state) listValidator(id crypto.ValidatorID) error {
+	ids, err := s.ids.get(s, struct{}{})
+	if err != nil {
+		return err
+	}
+	if len(ids.value) >= int(s.params.ValidatorsMax) {
+		return reject(CodeValidatorsFull, "%d", len(ids.value))
+	}
+	s.ids.change(s, ids)
+	ids.exists = true
+	i, _ := slices.BinarySearchFunc(ids.value, id, compareIDs)
+	ids.value = slices.Insert(ids.value, i, id)
+	return nil
+}
+
+func compareIDs(a, b crypto.ValidatorID) int { return bytes.Compare(a[:], b[:]) }
