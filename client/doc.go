@@ -1,0 +1,30 @@
+// Package client is how programs use a Tetrad network: it builds and signs transactions, submits them
+// through any of the nodes it knows, waits for what becomes of them, and reads.
+//
+// # Purpose
+//
+// The command line, the load generator and every Go program share it. It spreads what one node cannot
+// promise over several: a node that is down, catching up or overloaded is left alone for a while and another
+// one is asked; the same signed bytes may go to any number of nodes, because a transaction takes effect at
+// most once.
+//
+// # Promise
+//
+// A transaction that was signed has a TxID before anything is sent, so whatever happens afterwards can be
+// asked for. Waiting ends with committed, failed, never_will, or ErrUnknownOutcome; the last means that
+// nobody could be asked in time, never that nothing happened. Reads see at least what this client has already
+// seen, on whichever node they land. Answers are bounded in size and redirects are not followed.
+//
+// What a node says is believed: proofs that need no trust are served later. AskQuorum asks so many nodes that
+// one of them must be honest, and names those that disagree.
+//
+// # Example
+//
+//	c, err := client.New(client.Options{Endpoints: []string{"http://127.0.0.1:26658", "http://127.0.0.1:26668"}})
+//	...
+//	tx, err := client.NewTx(chainID, genesisHash, key.Public().Address()).
+//		Transfer(to, "usd", amount).ValidFor(time.Minute).Sign(key)
+//	...
+//	if _, err := c.Submit(ctx, tx.Raw); err != nil { ... }
+//	outcome, err := c.WaitCommitted(ctx, tx)
+package client

@@ -1,0 +1,206 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+// request is one request as it is put to any node.
+type request struct {
+	method, path string
+	query        url.Values
+	body         []byte
+	contentType  string
+	header       http.Header
+	patience     time.Duration // how long the node was asked to wait, on top of the client's timeout
+}
+
+// ask puts a request to one node and reads the answer into out. The error is an *rpc.Error if the node
+// refused, the context's own error if that ended, and a *NodeError in every other case.
+func (c *Client) ask(ctx context.Context, node string, r request, out any) error {
+	inner, cancel := context.WithTimeout(ctx, c.timeout+r.patience)
+	defer cancel()
+	err := c.exchange(inner, node, r, out)
+	var refused *rpc.Error
+	switch {
+	case err == nil:
+		c.endpoints.answered(node)
+		return nil
+	case errors.As(err, &refused):
+		if elsewhere(err) {
+			c.endpoints.failed(node)
+		} else {
+			c.endpoints.answered(node)
+		}
+		return refused
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	if inner.Err() != nil {
+		err = fmt.Errorf("no answer within %s", c.timeout+r.patience)
+	}
+	c.endpoints.failed(node)
+	return &NodeError{Endpoint: node, Err: err}
+}
+
+// exchange sends the request and reads the answer.
+func (c *Client) exchange(ctx context.Context, node string, r request, out any) error {
+	target := node + r.path
+	if len(r.query) > 0 {
+		target += "?" + r.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
+	if err != nil {
+		return fmt.Errorf("build the request: %w", err)
+	}
+	for name, values := range r.header {
+		req.Header[name] = values
+	}
+	if r.contentType != "" {
+		req.Header.Set("Content-Type", r.contentType)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return plainCause(err)
+	}
+	defer resp.Body.Close()
+	height, heightErr := strconv.ParseUint(resp.Header.Get(rpc.HeaderHeight), 10, 64)
+	if resp.StatusCode >= 300 {
+		err := readError(resp)
+		if heightErr == nil && errors.Is(err, errBehind) {
+			c.session.short(node, height)
+		}
+		return err
+	}
+	text, err := readBounded(resp.Body, answerBytesMax)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return fmt.Errorf("the answer is not what the API promises: %w", err)
+	}
+	if heightErr == nil {
+		c.session.saw(node, height)
+	}
+	return nil
+}
+
+// errBehind is what a node says that does not have the height a read asks for.
+var errBehind = rpc.NewError(ledger.CodeBehind, "")
+
+// readError turns an answer that is not a success into an *rpc.Error, if it is one of the API's.
+func readError(resp *http.Response) error {
+	text, err := readBounded(resp.Body, errorBytesMax)
+	if err != nil {
+		return err
+	}
+	var e rpc.Error
+	if json.Unmarshal(text, &e) != nil || e.Slug == "" || e.Code == 0 {
+		return fmt.Errorf("the node answered %s without an error of the API", resp.Status)
+	}
+	if e.RetryAfterMS == 0 {
+		if seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
+			e.RetryAfterMS = int64(seconds) * 1000
+		}
+	}
+	return &e
+}
+
+// readBounded reads all there is, unless that is more than max.
+func readBounded(r io.Reader, max int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, max+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if int64(len(text)) > max {
+		return nil, fmt.Errorf("the answer is larger than %d bytes", max)
+	}
+	return text, nil
+}
+
+// neverSent tells whether a request certainly did not leave this machine.
+func neverSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// plainCause drops the method and address that package net/http puts before the cause: NodeError names them.
+func plainCause(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// elsewhere tells whether another node may do what this one did not.
+func elsewhere(err error) bool {
+	var refused *rpc.Error
+	return !errors.As(err, &refused) || refused.Retryable
+}
+
+// anywhere puts a request to one node after another until one does it, and, if they all refuse for the time
+// being, again when they said that it may work. It returns the node that answered. sent tells whether a node
+// may have received the request without our knowing what it did with it.
+func (c *Client) anywhere(ctx context.Context, r request, out any) (node string, sent bool, err error) {
+	for round := 1; ; round++ {
+		var refused *rpc.Error
+		none := &NoNodeError{}
+		for _, node := range c.endpoints.order() {
+			err := c.ask(ctx, node, r, out)
+			var silent *NodeError
+			switch {
+			case err == nil || !elsewhere(err):
+				return node, sent, err
+			case ctx.Err() != nil:
+				return "", true, ctx.Err()
+			case errors.As(err, &silent):
+				sent = sent || !neverSent(err)
+				none.Attempts = append(none.Attempts, silent)
+			default:
+				refused = milder(refused, err.(*rpc.Error))
+			}
+		}
+		if refused == nil {
+			return "", sent, none
+		}
+		if refused.RetryAfterMS == 0 || round == roundsMax || !pause(ctx, time.Duration(refused.RetryAfterMS)*time.Millisecond) {
+			return "", sent, refused
+		}
+	}
+}
+
+// milder picks the refusal after which it is sensible to come back sooner: one with a time beats one without.
+func milder(a, b *rpc.Error) *rpc.Error {
+	if a == nil || a.RetryAfterMS == 0 || b.RetryAfterMS != 0 && b.RetryAfterMS < a.RetryAfterMS {
+		return b
+	}
+	return a
+}
+
+// pause waits, unless the context ends before that; then it does not even begin.
+func pause(ctx context.Context, d time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

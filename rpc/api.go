@@ -1,0 +1,216 @@
+package rpc
+
+import (
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/ledger"
+)
+
+// The paths of the API. The client builds its requests from them, so that the two cannot drift apart.
+const (
+	PathTransactions = "/v1/transactions"
+	PathBatch        = "/v1/transactions:batch"
+	PathSimulate     = "/v1/transactions:simulate"
+	PathAccounts     = "/v1/accounts"
+	PathAssets       = "/v1/assets"
+	PathEntries      = "/v1/entries"
+	PathValidators   = "/v1/validators"
+	PathParams       = "/v1/params"
+	PathBlocks       = "/v1/blocks"
+	PathStatus       = "/v1/status"
+	PathReady        = "/v1/ready"
+	PathLive         = "/v1/live"
+	PathErrors       = "/v1/errors"
+)
+
+// The headers of the API. A read's request may say how fresh the answer must be, and every answer says who
+// gave it and what it rests on.
+const (
+	HeaderConsistency = "X-Tetrad-Consistency" // request: eventual or session
+	HeaderMinHeight   = "X-Tetrad-Min-Height"  // request: wait until the node has this height
+	HeaderMaxAge      = "X-Tetrad-Max-Age"     // request: of bounded reads, which are not served yet
+	HeaderNode        = "X-Tetrad-Node"        // the moniker of the node that answered
+	HeaderHeight      = "X-Tetrad-Height"      // the height at which the answer holds
+	HeaderAgeMS       = "X-Tetrad-Age-Ms"      // how long ago that height's block was made
+	HeaderToken       = "X-Tetrad-Token"       // what to send as X-Tetrad-Min-Height to see at least as much elsewhere
+	HeaderPartition   = "X-Tetrad-Partition"   // ok, suspect or minority
+	HeaderTrust       = "X-Tetrad-Trust"       // what the answer rests on: node, since proofs are not served yet
+)
+
+// Consistency levels of reads.
+const (
+	ConsistencyEventual = "eventual" // some committed state, never a torn one
+	ConsistencySession  = "session"  // not older than X-Tetrad-Min-Height
+)
+
+// What may have become of a transaction.
+const (
+	StatusUnknown   = "unknown"    // this node has neither seen it nor a reason why it cannot come any more
+	StatusPending   = "pending"    // accepted here, not in a block yet
+	StatusCommitted = "committed"  // in a block, and its operations are done
+	StatusFailed    = "failed"     // in a block, and without effect: code says why
+	StatusNeverWill = "never_will" // its time is over and no block holds it
+	StatusRefused   = "refused"    // not taken in by this node: the error says why
+)
+
+// Partition states of a node, from its own point of view.
+const (
+	PartitionOK       = "ok"
+	PartitionSuspect  = "suspect"
+	PartitionMinority = "minority"
+)
+
+// SubmitRequest carries one signed transaction.
+type SubmitRequest struct {
+	Tx []byte `json:"tx" doc:"The signed transaction's bytes, in standard base64" minLength:"4"`
+}
+
+// SubmitResponse says that a transaction was taken in. Height and Code are there if it is decided already.
+type SubmitResponse struct {
+	TxID   crypto.Hash `json:"txid" doc:"The transaction's id: the hash of its body"`
+	Status string      `json:"status" enum:"pending,committed,failed" doc:"pending, unless the transaction was in a block before"`
+	Height uint64      `json:"height,omitempty" doc:"Height of the block that holds it"`
+	Code   uint32      `json:"code" doc:"0, or why it failed in its block"`
+}
+
+// TxStatus says what became of a transaction.
+type TxStatus struct {
+	TxID   crypto.Hash `json:"txid"`
+	Status string      `json:"status" enum:"unknown,pending,committed,failed,never_will"`
+	Height uint64      `json:"height,omitempty" doc:"Height of the block that holds it"`
+	Index  uint32      `json:"index,omitempty" doc:"Position among the block's transactions"`
+	Code   uint32      `json:"code" doc:"0, or why it failed"`
+	Op     uint32      `json:"op,omitempty" doc:"Which operation failed, counted from 1"`
+	Error  *Error      `json:"error,omitempty" doc:"What the code means"`
+}
+
+// Decided tells whether waiting longer can change nothing.
+func (s TxStatus) Decided() bool {
+	return s.Status == StatusCommitted || s.Status == StatusFailed || s.Status == StatusNeverWill
+}
+
+// BatchResult is what became of one transaction of a batch.
+type BatchResult struct {
+	Index  int         `json:"index" doc:"Position in the batch, from 0"`
+	TxID   crypto.Hash `json:"txid"`
+	Status string      `json:"status" enum:"pending,committed,failed,refused"`
+	Error  *Error      `json:"error,omitempty" doc:"Why it was refused"`
+}
+
+// BatchResponse answers a batch. With the request header "Prefer: return=minimal", Results holds only the
+// transactions that were refused.
+type BatchResponse struct {
+	Accepted int           `json:"accepted" doc:"How many were taken in"`
+	Refused  int           `json:"refused" doc:"How many were not"`
+	Results  []BatchResult `json:"results"`
+}
+
+// Holding is what an account has of one asset.
+type Holding struct {
+	Asset     string `json:"asset" doc:"The asset's code"`
+	Amount    string `json:"amount" doc:"Decimal number at the asset's scale"`
+	Available string `json:"available" doc:"What a transfer can move"`
+}
+
+// Member is one key that speaks for an account, with its weight.
+type Member struct {
+	Key    string `json:"key" doc:"The public key, as type:hex"`
+	Weight uint32 `json:"weight"`
+}
+
+// Policy says whose signatures speak for an account: members' weights must reach the threshold. An account
+// that never set one answers to the key its address was derived from, and has none here.
+type Policy struct {
+	Threshold uint32   `json:"threshold"`
+	Members   []Member `json:"members"`
+}
+
+// Lane is a sequence of transactions that must come one after another.
+type Lane struct {
+	ID  uint64 `json:"id"`
+	Seq uint64 `json:"seq" doc:"Sequence number used last"`
+}
+
+// Account is the state of an account. One that never took part in a transaction exists all the same, with
+// nothing in it: it can receive at any time.
+type Account struct {
+	Account  string      `json:"account" doc:"The account, as it was asked for"`
+	Address  string      `json:"address"`
+	Exists   bool        `json:"exists" doc:"Whether the ledger holds anything about it"`
+	Balances []Holding   `json:"balances"`
+	Policy   *Policy     `json:"policy,omitempty" doc:"Absent while the account answers to the key of its address"`
+	Lanes    []Lane      `json:"lanes"`
+	LogCount uint64      `json:"log_count" doc:"How many committed transactions touched it"`
+	LogHead  crypto.Hash `json:"log_head" doc:"Head of the hash chain over them"`
+	Height   uint64      `json:"height"`
+	Verified bool        `json:"verified" doc:"false: this is what the node says"`
+}
+
+// Balances are all holdings of an account.
+type Balances struct {
+	Account  string    `json:"account"`
+	Address  string    `json:"address"`
+	Balances []Holding `json:"balances"`
+	Height   uint64    `json:"height"`
+	Verified bool      `json:"verified"`
+}
+
+// Balance is what an account has of one asset; zero if it never had any.
+type Balance struct {
+	Account     string `json:"account"`
+	Address     string `json:"address"`
+	Asset       string `json:"asset"`
+	Amount      string `json:"amount"`
+	Available   string `json:"available"`
+	Height      uint64 `json:"height"`
+	Verified    bool   `json:"verified"`
+	Consistency string `json:"consistency" enum:"eventual,session"`
+}
+
+// Asset is a kind of value, and how much of it there is.
+type Asset struct {
+	Asset     string      `json:"asset" doc:"The code people write"`
+	ID        crypto.Hash `json:"id" doc:"What transactions carry"`
+	Scale     uint8       `json:"scale" doc:"Digits after the point"`
+	Issuer    string      `json:"issuer" doc:"Address of the account that mints and burns"`
+	MaxSupply string      `json:"max_supply"`
+	Supply    string      `json:"supply"`
+	Height    uint64      `json:"height"`
+	Verified  bool        `json:"verified"`
+}
+
+// Entry is a register in an account's namespace.
+type Entry struct {
+	Namespace      string  `json:"namespace" doc:"Address of the account that writes it"`
+	Path           string  `json:"path"`
+	Value          []byte  `json:"value" doc:"Standard base64"`
+	Text           *string `json:"text,omitempty" doc:"The value, if it is readable text"`
+	Version        uint64  `json:"version" doc:"Grows with every write to the ledger's registers and is never used twice: a fencing token"`
+	ModifiedHeight uint64  `json:"modified_height"`
+	Height         uint64  `json:"height"`
+	Verified       bool    `json:"verified"`
+}
+
+// Validator is one of those who agree on blocks.
+type Validator struct {
+	ID              string `json:"id"`
+	Name            string `json:"name"`
+	Key             string `json:"key" doc:"The consensus key, as type:hex"`
+	Power           uint64 `json:"power"`
+	Faults          uint32 `json:"faults" doc:"How often it was caught misbehaving"`
+	LastFaultHeight uint64 `json:"last_fault_height,omitempty"`
+}
+
+// Validators is the whole set, those without power included.
+type Validators struct {
+	Validators []Validator `json:"validators"`
+	TotalPower uint64      `json:"total_power"`
+	Height     uint64      `json:"height"`
+	Verified   bool        `json:"verified"`
+}
+
+// Params are the bounds and times that the network chose for itself in its genesis.
+type Params struct {
+	Params   ledger.Params `json:"params"`
+	Height   uint64        `json:"height"`
+	Verified bool          `json:"verified"`
+}

@@ -1,0 +1,85 @@
+package rpc
+
+import (
+	"context"
+
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/ledger"
+)
+
+// Backend is the node behind the API. Its errors are *Error values, made with NewError and its kin; any
+// other error is logged and answered as internal. Every method gives up when its context ends.
+type Backend interface {
+	// Submit takes transactions in from a client: one result for each, in order. The node may keep the raw
+	// slices; nobody writes to them any more.
+	Submit(ctx context.Context, raws [][]byte) []SubmitResult
+
+	// Simulate says what would become of a transaction in the next block (StatusCommitted or StatusFailed)
+	// without submitting it. A transaction that could not enter a block is an *Error.
+	Simulate(ctx context.Context, raw []byte) (TxStatus, error)
+
+	// Outcome says what became of a transaction: StatusUnknown, Pending, Committed or Failed. With wait it
+	// returns as soon as the transaction is decided, whether or not it was known before; when the context
+	// ends first, it returns what is known by then, without an error.
+	Outcome(ctx context.Context, id crypto.Hash, wait bool) (TxStatus, error)
+
+	// Read opens the state at a height. It fails with ErrPruned, ErrFuture or, when the context ends before
+	// the node has reached MinHeight, ErrBehind.
+	Read(ctx context.Context, o ReadOptions) (Snapshot, error)
+
+	// Block returns a block (0: the newest), with its receipts if they are asked for. It fails like Read.
+	Block(ctx context.Context, height uint64, receipts bool) (Block, error)
+
+	// Status describes the node. It is asked for several times a second and must not wait for consensus.
+	Status(ctx context.Context) (Status, error)
+}
+
+// SubmitResult is what the node says to a transaction that a client hands in.
+type SubmitResult struct {
+	TxID   crypto.Hash
+	Code   ledger.Code // CodeOK: accepted
+	Detail string
+	// Known says that the node had the transaction before: with CodeOK it is still waiting, with
+	// CodeDuplicate it was in a block.
+	Known bool
+}
+
+// ReadOptions chooses a state. With a Height of 0 it is the newest one, which must not be below MinHeight.
+type ReadOptions struct {
+	Height    uint64
+	MinHeight uint64
+}
+
+// Snapshot is the state at one height. It is a ledger.Reader; what Get returns is valid until Close.
+type Snapshot interface {
+	Get(key []byte) ([]byte, error)
+	Height() uint64
+	TimeMS() uint64
+	Root() crypto.Hash
+	Close()
+}
+
+// ErrPruned says that a height is older than what the node keeps.
+func ErrPruned(asked, first uint64) *Error {
+	return NewError(ledger.CodePruned, "The node no longer keeps height %d; the oldest it has is %d.", asked, first)
+}
+
+// ErrFuture says that a height does not exist yet.
+func ErrFuture(asked, head uint64) *Error {
+	return NewError(ledger.CodeFuture, "The node has not reached height %d; it is at %d.", asked, head)
+}
+
+// ErrBehind says that the node did not reach the caller's minimum height in time.
+func ErrBehind(asked, head uint64) *Error {
+	return NewError(ledger.CodeBehind, "The node is at height %d and did not reach %d in time.", head, asked)
+}
+
+// clientKey is where a request's context keeps who sent it.
+type clientKey struct{}
+
+// ClientOf is the network address of the client whose request a context belongs to, without its port; empty
+// outside a request. A Backend may keep the ill-behaved apart by it.
+func ClientOf(ctx context.Context) string {
+	client, _ := ctx.Value(clientKey{}).(string)
+	return client
+}

@@ -1,0 +1,32 @@
+// Package rpc is the node's HTTP API: its JSON types, its errors and its server.
+//
+// # Purpose
+//
+// People and programs submit signed transactions here and read what the ledger holds. The package translates
+// between HTTP and a Backend, which the node implements; it decides nothing about the ledger.
+//
+//	POST /v1/transactions                        one signed transaction
+//	POST /v1/transactions:batch                  thousands, length-delimited; the fast way in
+//	POST /v1/transactions:simulate               what would become of one
+//	GET  /v1/transactions/{txid}                 what became of one; ?wait=committed asks until it is decided
+//	GET  /v1/accounts/{id}[/balances[/{asset}]]  an account and its balances
+//	GET  /v1/assets/{code}                       an asset and its supply
+//	GET  /v1/entries/{namespace}/{path...}       a register
+//	GET  /v1/validators · /v1/params             who decides, and by which numbers
+//	GET  /v1/blocks/{height}                     a block, ?receipts=list|packed with what it decided
+//	GET  /v1/status · /v1/ready · /v1/live       the node itself
+//	GET  /v1/errors                              every error code there is
+//	GET  /openapi.json · /docs                   this list for programs, and for people
+//
+// # Promise
+//
+// Every answer that is not a success is an Error with a code of the one registry, whoever refused: the
+// ledger, this package or the HTTP machinery below it. Nothing waits without a bound and nothing that comes
+// from outside is held without one (limits.go). An answer says at which height it holds; it is what this one
+// node says ("verified": false), and a client that must not trust a node asks several.
+//
+// # Example
+//
+//	server := rpc.NewServer(backend, rpc.Options{Node: "node0", ChainID: "tetrad-dev", Logger: logger})
+//	err := server.Serve(listener)
+package rpc

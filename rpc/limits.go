@@ -1,0 +1,52 @@
+package rpc
+
+import (
+	"encoding/base64"
+	"time"
+
+	"github.com/tetradledger/tetrad/ledger"
+)
+
+// Everything that comes in over HTTP has a bound, and every bound is here with its reason.
+const (
+	// BatchTxsMax is some ten frames: enough that the cost of a request vanishes, little enough that one
+	// request cannot fill a pool by itself.
+	BatchTxsMax = 4096
+	// BatchBytesMax lets a batch of BatchTxsMax ordinary transactions through four times over. The node
+	// keeps the buffer until the last of its transactions is decided, so it bounds what a request pins.
+	BatchBytesMax = 4 << 20
+
+	// WaitMax is the longest a request may be kept waiting: less than what proxies give up at.
+	WaitMax = 60 * time.Second
+	// waitDefault is for requests that name no timeout of their own.
+	waitDefault = 10 * time.Second
+	// neverWillPoll is how often a waiting request looks whether its transaction has run out of time; the
+	// outcome itself needs no looking, it wakes the request up.
+	neverWillPoll = 250 * time.Millisecond
+
+	// requestsMax bounds the requests being worked on at once, and with it memory: at most so many batches.
+	requestsMax = 256
+	// waitersMax bounds the requests that wait, which hold little more than their connection.
+	waitersMax = 4096
+
+	// headerBytesMax is far above what the API needs.
+	headerBytesMax = 16 << 10
+	// queryBytesMax and pathBytesMax keep error messages that quote them readable.
+	urlBytesMax = 1024
+
+	readHeaderTimeout = 5 * time.Second
+	// readTimeout is for a whole batch over a slow line.
+	readTimeout = 30 * time.Second
+	// writeTimeout covers the longest wait and the sending of its answer.
+	writeTimeout = WaitMax + 30*time.Second
+	idleTimeout  = 2 * time.Minute
+
+	// statusFreshFor is how long one look at the node serves the X-Tetrad-Partition header.
+	statusFreshFor = 250 * time.Millisecond
+
+	// retryAfterDefault is what a caller that met a limit is told to wait: a few blocks.
+	retryAfterDefault = time.Second
+)
+
+// txBodyMax bounds the JSON that carries one transaction: its base64 and some room for white space.
+var txBodyMax = int64(base64.StdEncoding.EncodedLen(ledger.TxBytesMax) + 1024)

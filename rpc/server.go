@@ -1,0 +1,52 @@
+package rpc
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Options configure the API. The zero value works.
+type Options struct {
+	// Node is the moniker that answers carry.
+	Node string
+	// Version is the version that the OpenAPI document carries.
+	Version string
+	// Logger gets failures of the node; nil is silent.
+	Logger *slog.Logger
+	// Now is the clock that block ages are measured by; nil is time.Now.
+	Now func() time.Time
+	// RequestsMax and WaitersMax bound the requests worked on and the requests waiting at once; zero takes
+	// the defaults.
+	RequestsMax, WaitersMax int
+	// AllowedOrigins are the web origins whose pages may use the API ("https://app.example", or "*"). None
+	// by default: a page of another origin could otherwise use a node that only its user can reach.
+	AllowedOrigins []string
+	// Observe is told of every answered request, for metrics; route is the pattern, not the path. Nil: nobody is.
+	Observe func(method, route string, status int, took time.Duration)
+	// Root, if there is one, answers GET / and what else lies outside the API.
+	Root http.Handler
+}
+
+// server holds what the handlers share. It is read only once built; pulse guards itself.
+type server struct {
+	backend Backend
+	options Options
+	log     *slog.Logger
+	now     func() time.Time
+	pulse   pulse
+	working chan struct{} // one slot for each request being worked on
+	waiting chan struct{} // one slot for each request that may wait
+}
+
+// NewServer wraps NewHandler in an http.Server whose timeouts match what the handler does.
+func NewServer(b Backend, o Options) *http.Server {
+	return &http.Server{
+		Handler:           NewHandler(b, o),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytesMax,
+	}
+}
