@@ -27,24 +27,27 @@ type operation interface {
 	// apply does the operation for an actor whose authority was checked. After an error, the state is
 	// restored to what it was before the transaction.
 	apply(s *state, actor crypto.Address) error
+	// show is the JSON form of what a valid operation says.
+	show(n Names) any
 }
 
 // opKind is one line of the registry of operations.
 type opKind struct {
 	name   string
-	number int                    // in the oneof of Op
-	system bool                   // valid only under the network's own authority
-	of     func(op *Op) operation // nil if the operation is of another kind
+	number int                           // in the oneof of Op
+	system bool                          // valid only under the network's own authority
+	of     func(op *Op) operation        // nil if the operation is of another kind
+	parse  func(o *jsonObject) isOp_Kind // reads the JSON form
 }
 
-// opKinds is the registry. A new operation is a file with its two methods and a line here.
+// opKinds is the registry. A new operation is a file with its methods and a line here.
 var opKinds = [...]opKind{
-	{"transfer", 2, false, func(op *Op) operation { return orNil(op.GetTransfer()) }},
-	{"set_account", 3, false, func(op *Op) operation { return orNil(op.GetSetAccount()) }},
-	{"set_asset", 4, false, func(op *Op) operation { return orNil(op.GetSetAsset()) }},
-	{"put", 5, false, func(op *Op) operation { return orNil(op.GetPut()) }},
-	{"assert", 6, false, func(op *Op) operation { return orNil(op.GetAssert()) }},
-	{"set_validator", 7, true, func(op *Op) operation { return orNil(op.GetSetValidator()) }},
+	{"transfer", 2, false, func(op *Op) operation { return orNil(op.GetTransfer()) }, parseTransfer},
+	{"set_account", 3, false, func(op *Op) operation { return orNil(op.GetSetAccount()) }, parseSetAccount},
+	{"set_asset", 4, false, func(op *Op) operation { return orNil(op.GetSetAsset()) }, parseSetAsset},
+	{"put", 5, false, func(op *Op) operation { return orNil(op.GetPut()) }, parsePut},
+	{"assert", 6, false, func(op *Op) operation { return orNil(op.GetAssert()) }, parseAssert},
+	{"set_validator", 7, true, func(op *Op) operation { return orNil(op.GetSetValidator()) }, parseSetValidator},
 }
 
 // orNil keeps a nil pointer from becoming an interface that is not nil.

@@ -94,3 +94,92 @@ func within(what string, value, low, high uint64) error {
 	}
 	return nil
 }
+
+// jsonAssert is the JSON form of assert; exactly one field is present.
+type jsonAssert struct {
+	Balance *jsonAssertBalance `json:"balance,omitempty"`
+	Entry   *jsonAssertEntry   `json:"entry,omitempty"`
+	Height  *jsonAssertHeight  `json:"height,omitempty"`
+	Time    *jsonAssertTime    `json:"time,omitempty"`
+}
+
+type jsonAssertBalance struct {
+	Account  string `json:"account"`
+	Asset    string `json:"asset"`
+	Min      string `json:"min,omitempty"`
+	MinUnits string `json:"min_units,omitempty"`
+	Max      string `json:"max,omitempty"`
+	MaxUnits string `json:"max_units,omitempty"`
+}
+
+type jsonAssertEntry struct {
+	Namespace string `json:"namespace"`
+	Path      string `json:"path"`
+	Version   uint64 `json:"version"`
+}
+
+type jsonAssertHeight struct {
+	Min uint64 `json:"min,omitempty"`
+	Max uint64 `json:"max,omitempty"`
+}
+
+type jsonAssertTime struct {
+	MinMS uint64 `json:"min_ms,omitempty"`
+	MaxMS uint64 `json:"max_ms,omitempty"`
+}
+
+func (m *Assert) show(n Names) any {
+	switch that := m.That.(type) {
+	case *Assert_Balance:
+		b := that.Balance
+		form := &jsonAssertBalance{Account: n.show(b.Account), Asset: n.showAsset(b.Asset)}
+		if len(b.Min) > 0 {
+			form.Min, form.MinUnits = n.showAmount(b.Asset, b.Min)
+		}
+		if len(b.Max) > 0 {
+			form.Max, form.MaxUnits = n.showAmount(b.Asset, b.Max)
+		}
+		return jsonAssert{Balance: form}
+	case *Assert_Entry:
+		return jsonAssert{Entry: &jsonAssertEntry{Namespace: n.show(that.Entry.Namespace), Path: that.Entry.Path, Version: that.Entry.Version}}
+	case *Assert_Height:
+		return jsonAssert{Height: &jsonAssertHeight{Min: that.Height.Min, Max: that.Height.Max}}
+	case *Assert_Time:
+		return jsonAssert{Time: &jsonAssertTime{MinMS: that.Time.MinMs, MaxMS: that.Time.MaxMs}}
+	}
+	return jsonAssert{}
+}
+
+func parseAssert(o *jsonObject) isOp_Kind {
+	m := &Assert{}
+	if b := o.inner("balance"); b != nil {
+		that := &AssertBalance{Account: b.needAccount("account"), Asset: b.asset("asset")}
+		that.Min = b.amountOrUnits("min", "min_units", that.Asset).Bytes()
+		that.Max = b.amountOrUnits("max", "max_units", that.Asset).Bytes()
+		b.end()
+		m.set(o, &Assert_Balance{Balance: that})
+	}
+	if e := o.inner("entry"); e != nil {
+		m.set(o, &Assert_Entry{Entry: &AssertEntry{
+			Namespace: e.needAccount("namespace"), Path: e.need("path"), Version: e.number("version", 1<<64-1),
+		}})
+		e.end()
+	}
+	if h := o.inner("height"); h != nil {
+		m.set(o, &Assert_Height{Height: &AssertHeight{Min: h.number("min", 1<<64-1), Max: h.number("max", 1<<64-1)}})
+		h.end()
+	}
+	if t := o.inner("time"); t != nil {
+		m.set(o, &Assert_Time{Time: &AssertTime{MinMs: t.number("min_ms", 1<<64-1), MaxMs: t.number("max_ms", 1<<64-1)}})
+		t.end()
+	}
+	return &Op_Assert{Assert: m}
+}
+
+// set takes one alternative and refuses a second.
+func (m *Assert) set(o *jsonObject, that isAssert_That) {
+	if m.That != nil {
+		o.r.fail(o.path, "only one thing to assert allowed")
+	}
+	m.That = that
+}

@@ -1,6 +1,10 @@
 package ledger
 
-import "github.com/tetradledger/tetrad/crypto"
+import (
+	"encoding/base64"
+
+	"github.com/tetradledger/tetrad/crypto"
+)
 
 func (m *Put) validate() *Reject {
 	if r := checkPath(m.Path); r != nil {
@@ -34,4 +38,39 @@ func (m *Put) apply(s *state, actor crypto.Address) error {
 	c.exists = true
 	c.value = Entry{Version: s.nextRevision(), ModifiedHeight: s.height, Value: m.Value}
 	return nil
+}
+
+// jsonPut is the JSON form of put. A value that is text is shown as text; neither form deletes the entry.
+type jsonPut struct {
+	Path        string  `json:"path"`
+	Value       string  `json:"value,omitempty"`
+	ValueBase64 string  `json:"value_base64,omitempty"`
+	IfVersion   *uint64 `json:"if_version,omitempty"`
+}
+
+func (m *Put) show(Names) any {
+	form := jsonPut{Path: m.Path}
+	if isText(m.Value) {
+		form.Value = string(m.Value)
+	} else {
+		form.ValueBase64 = base64.StdEncoding.EncodeToString(m.Value)
+	}
+	if m.IfVersion != nil {
+		form.IfVersion = &m.IfVersion.Version
+	}
+	return form
+}
+
+func parsePut(o *jsonObject) isOp_Kind {
+	m := &Put{Path: o.need("path"), Value: o.base64("value_base64")}
+	if text := o.text("value"); text != "" {
+		if m.Value != nil {
+			o.r.fail(o.path, "value and value_base64 are both present")
+		}
+		m.Value = []byte(text)
+	}
+	if _, _, found := o.take("if_version"); found {
+		m.IfVersion = &IfVersion{Version: o.number("if_version", 1<<64-1)}
+	}
+	return &Op_Put{Put: m}
 }

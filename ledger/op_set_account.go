@@ -1,6 +1,10 @@
 package ledger
 
-import "github.com/tetradledger/tetrad/crypto"
+import (
+	"encoding/hex"
+
+	"github.com/tetradledger/tetrad/crypto"
+)
 
 func (m *SetAccount) validate() *Reject {
 	if len(m.Salt) != 0 && len(m.Salt) != SaltLen {
@@ -26,4 +30,22 @@ func (m *SetAccount) apply(s *state, actor crypto.Address) error {
 	s.touch(c)
 	c.value.Policy = *m.Policy
 	return nil
+}
+
+// jsonSetAccount is the JSON form of set_account.
+type jsonSetAccount struct {
+	Policy jsonPolicy `json:"policy"`
+	Salt   string     `json:"salt,omitempty"`
+}
+
+func (m *SetAccount) show(Names) any {
+	return jsonSetAccount{Policy: m.Policy.show(), Salt: hex.EncodeToString(m.Salt)}
+}
+
+func parseSetAccount(o *jsonObject) isOp_Kind {
+	m := &SetAccount{Salt: o.hex("salt")}
+	if policy := o.inner("policy"); policy != nil {
+		m.Policy = parsePolicy(policy)
+	}
+	return &Op_SetAccount{SetAccount: m}
 }

@@ -51,3 +51,32 @@ func (m *SetAsset) apply(s *state, actor crypto.Address) error {
 	a.MaxSupply = limit
 	return nil
 }
+
+// jsonSetAsset is the JSON form of set_asset; max_supply is a decimal at the scale beside it.
+type jsonSetAsset struct {
+	Code      string `json:"code"`
+	Scale     uint32 `json:"scale"`
+	MaxSupply string `json:"max_supply,omitempty"`
+}
+
+func (m *SetAsset) show(Names) any {
+	form := jsonSetAsset{Code: m.Code, Scale: m.Scale}
+	if len(m.MaxSupply) > 0 {
+		form.MaxSupply = amountOf(m.MaxSupply).Format(uint8(m.Scale))
+	}
+	return form
+}
+
+func parseSetAsset(o *jsonObject) isOp_Kind {
+	m := &SetAsset{Code: o.need("code"), Scale: uint32(o.number("scale", ScaleMax))}
+	if limit := o.text("max_supply"); limit != "" {
+		path := joinPath(o.path, "max_supply")
+		amount := o.parseAmount(path, limit, uint8(m.Scale))
+		if amount.IsZero() {
+			// Zero has the empty encoding, which would mean no maximum at all.
+			o.r.fail(path, "must be more than zero")
+		}
+		m.MaxSupply = amount.Bytes()
+	}
+	return &Op_SetAsset{SetAsset: m}
+}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"encoding/hex"
 	"slices"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -55,3 +56,24 @@ func (s *state) listValidator(id crypto.ValidatorID) error {
 }
 
 func compareIDs(a, b crypto.ValidatorID) int { return bytes.Compare(a[:], b[:]) }
+
+// jsonSetValidator is the JSON form of set_validator.
+type jsonSetValidator struct {
+	KeyType   string `json:"key_type"`
+	PublicKey string `json:"public_key"`
+	Power     uint64 `json:"power"`
+	Name      string `json:"name,omitempty"`
+}
+
+func (m *SetValidator) show(Names) any {
+	return jsonSetValidator{
+		KeyType: keyTypeName(m.KeyType), PublicKey: hex.EncodeToString(m.PublicKey), Power: m.Power, Name: m.Name,
+	}
+}
+
+func parseSetValidator(o *jsonObject) isOp_Kind {
+	return &Op_SetValidator{SetValidator: &SetValidator{
+		KeyType: o.keyType("key_type"), PublicKey: o.hex("public_key"),
+		Power: o.number("power", ValidatorPowerMax), Name: o.text("name"),
+	}}
+}

@@ -108,3 +108,23 @@ func (s *state) burn(asset *cell[crypto.Hash, Asset], amount Amount) error {
 	asset.value.Supply = supply
 	return nil
 }
+
+// jsonTransfer is the JSON form of a transfer.
+type jsonTransfer struct {
+	To     string `json:"to"`
+	Asset  string `json:"asset"`
+	Amount string `json:"amount,omitempty"`
+	Units  string `json:"units,omitempty"`
+	UpTo   bool   `json:"up_to,omitempty"`
+}
+
+func (m *Transfer) show(n Names) any {
+	decimal, units := n.showAmount(m.Asset, m.Amount)
+	return jsonTransfer{To: n.show(m.To), Asset: n.showAsset(m.Asset), Amount: decimal, Units: units, UpTo: m.UpTo}
+}
+
+func parseTransfer(o *jsonObject) isOp_Kind {
+	m := &Transfer{To: o.needAccount("to"), Asset: o.asset("asset"), UpTo: o.flag("up_to")}
+	m.Amount = o.amountOrUnits("amount", "units", m.Asset).Bytes()
+	return &Op_Transfer{Transfer: m}
+}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -95,4 +96,49 @@ func (p *Policy) read(r *leafReader) {
 // and paid to, before the account is created.
 func CreatedAddress(creator crypto.Address, salt []byte, policy *Policy) crypto.Address {
 	return crypto.Address(crypto.SumTagged(crypto.TagCreatedAccount, creator[:], salt, policy.Encode()))
+}
+
+// jsonPolicy is the JSON form of a policy.
+type jsonPolicy struct {
+	Threshold uint32       `json:"threshold"`
+	Members   []jsonMember `json:"members"`
+}
+
+type jsonMember struct {
+	Weight    uint32 `json:"weight"`
+	KeyType   string `json:"key_type"`
+	PublicKey string `json:"public_key"`
+}
+
+func (p *Policy) show() jsonPolicy {
+	form := jsonPolicy{Members: []jsonMember{}}
+	if p == nil {
+		return form
+	}
+	form.Threshold = p.Threshold
+	for i := range p.Members {
+		m := &p.Members[i]
+		form.Members = append(form.Members, jsonMember{
+			Weight: m.Weight, KeyType: keyTypeName(m.KeyType), PublicKey: hex.EncodeToString(m.PublicKey),
+		})
+	}
+	return form
+}
+
+func parsePolicy(o *jsonObject) *Policy {
+	p := &Policy{Threshold: uint32(o.number("threshold", 1<<32-1))}
+	list, path := o.list("members")
+	for i, value := range list {
+		if i == PolicyMembersMax {
+			o.r.fail(path, "more than %d members", PolicyMembersMax)
+			break
+		}
+		m := o.r.object(value, fmt.Sprintf("%s[%d]", path, i))
+		p.Members = append(p.Members, Member{
+			Weight: uint32(m.number("weight", 1<<32-1)), KeyType: m.keyType("key_type"), PublicKey: m.hex("public_key"),
+		})
+		m.end()
+	}
+	o.end()
+	return p
 }

@@ -140,6 +140,18 @@ func (b *Body) validate() *Reject {
 	return nil
 }
 
+// TxID is the id of the transaction with this body.
+func (b *Body) TxID() TxID { return crypto.SumTagged(crypto.TagTxID, b.Encode()) }
+
+// Encode is the body's encoding: what is hashed and signed.
+func (b *Body) Encode() []byte {
+	encoded, err := b.Marshal()
+	if err != nil {
+		panic("ledger: encoding a body failed: " + err.Error())
+	}
+	return encoded
+}
+
 // checkReplayGuard accepts a nonce with an end of validity, or a lane with or without one.
 func (b *Body) checkReplayGuard() *Reject {
 	switch {
