@@ -16,6 +16,38 @@ type update struct {
 	born     uint32
 	leaves   uint64
 	replaced replaced
+	warmed bool
+	sink uint32
+}
+const warmItems = 32
+func (u *update) warm(r ref, depth int, items []item) {
+	var at [warmItems]ref
+	for i := range items { at[i] = r }
+	sum := uint32(0)
+	for going := true; going; depth++ {
+		going = false
+		for i := range items {
+			r := at[i]
+			if r == none || r.isLeaf() { continue }
+			n := u.m.nodes.chunks.at(r)
+			sum += uint32(n.hash[0][0])
+			at[i] = n.child[bit(&items[i].path, depth)]
+			going = true
+		}
+	}
+	for i := range items {
+		if r := at[i]; r.isLeaf() {
+			rec := u.m.records.table.at(r)
+			sum += uint32(rec[0])+uint32(rec[60])
+		}
+	}
+	free := u.m.nodes.free
+	if want := 8*len(items); len(free) > want { free = free[len(free)-want:] }
+	for _, r := range free {
+		n := u.m.nodes.chunks.at(ref(r))
+		sum += uint32(n.hash[0][0])+n.born
+	}
+	u.sink += sum
 }
 
 // apply returns the subtree at `at`, whose paths agree in their first depth bits, with the items
@@ -28,6 +60,11 @@ func (u *update) apply(at link, depth int, items []item) link {
 		return u.build(nil, depth, items)
 	case at.ref.isLeaf():
 		return u.applyLeaf(at, depth, items)
+	}
+	if len(items) <= warmItems && !u.warmed {
+		u.warm(at.ref, depth, items)
+		u.warmed = true
+		defer func() { u.warmed = false }()
 	}
 	n := *u.m.nodes.chunks.at(at.ref) // a copy: the arena may move below
 	s := split(items, depth)

@@ -1,0 +1,155 @@
+package merkle
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// benchKey is shaped like an account's state key: a kind byte and 32 bytes without structure.
+func benchKey(i int) []byte {
+	seed := [32]byte{1}
+	binary.LittleEndian.PutUint64(seed[1:], uint64(i))
+	path := pathOf(seed[:])
+	return append([]byte{0x01}, path[:]...)
+}
+
+// benchValues are as long as account leaves: 60 to 300 bytes.
+func benchValue(r *rand.Rand) []byte {
+	value := make([]byte, 60+r.IntN(241))
+	for i := 0; i+8 <= len(value); i += 8 {
+		binary.LittleEndian.PutUint64(value[i:], r.Uint64())
+	}
+	value[len(value)-1] = 1
+	return value
+}
+
+// benchMap holds n keys, built in batches and then churned a while, so that freed slots are used
+// again in the scattered order of a map that has lived.
+func benchMap(tb testing.TB, n int) *Map {
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	m := New()
+	version := uint64(0)
+	for from := 0; from < n; from += 1 << 14 {
+		var changes []Change
+		for i := from; i < min(n, from+1<<14); i++ {
+			changes = append(changes, Change{benchKey(i), benchValue(r)})
+		}
+		version++
+		m.Commit(m.Stage(version, changes))
+	}
+	for range 4 * n / (1 << 14) {
+		version++
+		m.Commit(m.Stage(version, benchBatch(r, n, 1<<14)))
+	}
+	return m
+}
+
+// benchBatch changes count different keys of n.
+func benchBatch(r *rand.Rand, n, count int) []Change {
+	count = min(count, n)
+	seen := make(map[int]bool, count)
+	changes := make([]Change, 0, count)
+	for len(changes) < count {
+		i := r.IntN(n)
+		if !seen[i] {
+			seen[i] = true
+			changes = append(changes, Change{benchKey(i), benchValue(r)})
+		}
+	}
+	return changes
+}
+
+func BenchmarkCommit(b *testing.B) {
+	for _, n := range []int{1e4, 1e5, 1e6} {
+		m := benchMap(b, n)
+		for _, count := range []int{1 << 10, 1 << 14} {
+			b.Run(fmt.Sprintf("keys=%d/batch=%d", n, count), func(b *testing.B) {
+				benchCommit(b, m, n, count)
+			})
+		}
+	}
+}
+
+func benchCommit(b *testing.B, m *Map, n, count int) {
+	r := rand.New(rand.NewPCG(2, uint64(n)))
+	version := m.current().number
+	const rounds = 32
+	var batches [rounds][]Change
+	for i := range batches {
+		batches[i] = benchBatch(r, n, count)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	keys := 0
+	for i := range b.N {
+		changes := batches[i%rounds]
+		// A batch that comes around again would find its values in place already.
+		for j := range changes {
+			binary.LittleEndian.PutUint64(changes[j].Value, version)
+		}
+		version++
+		m.Commit(m.Stage(version, changes))
+		keys += len(changes)
+	}
+	b.StopTimer()
+	stats := m.Stats()
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/1e3/float64(keys), "us/key")
+	b.ReportMetric(float64(stats.ArenaBytes)/float64(stats.Leaves), "B/leaf")
+}
+
+func BenchmarkGet(b *testing.B) {
+	for _, n := range []int{1e4, 1e6} {
+		b.Run(fmt.Sprintf("keys=%d", n), func(b *testing.B) {
+			m := benchMap(b, n)
+			view := m.Current()
+			defer view.Close()
+			keys := benchBatch(rand.New(rand.NewPCG(3, 3)), n, 1<<14)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				if _, ok := view.Get(keys[i%len(keys)].Key); !ok {
+					b.Fatal("a key is missing")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkProve(b *testing.B) {
+	const n = 1e6
+	m := benchMap(b, n)
+	view := m.Current()
+	defer view.Close()
+	keys := benchBatch(rand.New(rand.NewPCG(4, 4)), n, 1<<14)
+	b.Run("prove", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := range b.N {
+			if _, err := view.Prove(keys[i%len(keys)].Key); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("verify", func(b *testing.B) {
+		proof, err := view.Prove(keys[0].Key)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(len(proof.Marshal())-len(proof.Value)), "B/proof")
+		b.ReportAllocs()
+		for range b.N {
+			if _, ok, err := proof.Verify(view.Root(), keys[0].Key); !ok || err != nil {
+				b.Fatal(ok, err)
+			}
+		}
+	})
+}
+
+func BenchmarkHash(b *testing.B) {
+	left, right := pathOf([]byte("l")), pathOf([]byte("r"))
+	b.ReportAllocs()
+	for range b.N {
+		left = innerHash(&left, &right)
+	}
+}
