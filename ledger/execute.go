@@ -134,6 +134,9 @@ func (s *state) apply(t *Transaction) (int, error) {
 	return 0, nil
 }
 
+// touchedPerSlab accounts are allocated at once for the lists of touched accounts.
+const touchedPerSlab = 1024
+
 // commit extends the log chains and makes the transaction's changes final.
 func (s *state) commit(t *Transaction) ([]crypto.Address, error) {
 	actor := t.Actor()
@@ -148,13 +151,16 @@ func (s *state) commit(t *Transaction) ([]crypto.Address, error) {
 			return nil, err
 		}
 	}
-	touched := make([]crypto.Address, len(s.accounts.undo))
-	for i := range touched {
-		touched[i] = s.accounts.undo[i].cell.id
+	if n := len(s.accounts.undo); cap(s.touched)-len(s.touched) < n {
+		s.touched = make([]crypto.Address, 0, max(n, touchedPerSlab))
+	}
+	from := len(s.touched)
+	for i := range s.accounts.undo {
+		s.touched = append(s.touched, s.accounts.undo[i].cell.id)
 	}
 	s.log(t.ID)
 	s.keep()
-	return touched, nil
+	return s.touched[from:len(s.touched):len(s.touched)], nil
 }
 
 // touchActor makes an acting account part of the transaction's log even if its leaf did not change.
@@ -178,8 +184,7 @@ func (s *state) finish() ([]Change, []ValidatorUpdate) {
 	if s.chain != s.loaded {
 		s.changes = append(s.changes, Change{Key: KeyChain(), Value: s.chain.Append(nil)})
 	}
-	slices.SortFunc(s.changes, compareChanges)
-	return s.changes, s.validatorUpdates()
+	return sortChanges(s.changes), s.validatorUpdates()
 }
 
 // validatorUpdates lists the validators whose power is not what it was before the block.

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -12,11 +11,6 @@ import (
 // changed and must stay as it is until the call that was given the Reader returns; the key must not be kept.
 type Reader interface {
 	Get(key []byte) ([]byte, error)
-}
-
-// Change is a leaf's new value; nil deletes it.
-type Change struct {
-	Key, Value []byte
 }
 
 // accountState is an account with room for the few balances that most accounts have.
@@ -56,8 +50,11 @@ type state struct {
 	validators table[crypto.ValidatorID, Validator]
 	ids        table[struct{}, []crypto.ValidatorID]
 
-	txSeq uint64 // counts transactions, so that each saves an object once
-	bytes arena
+	txSeq   uint64 // counts transactions, so that each saves an object once
+	bytes   arena
+	touched []crypto.Address // room for the lists of touched accounts
+
+	recordKey []byte // of the transaction that is being executed
 
 	records map[TxID]struct{} // ids that this block wrote a replay record for
 	counts  map[uint64]uint64 // records by bucket, those before this block included
@@ -238,6 +235,3 @@ var idsLayout = layout[struct{}, []crypto.ValidatorID]{
 	append: func(ids *[]crypto.ValidatorID, dst []byte) []byte { return AppendValidators(dst, *ids) },
 	copy:   func(dst, src *[]crypto.ValidatorID) { *dst = append((*dst)[:0], *src...) },
 }
-
-// compareChanges orders changes by key.
-func compareChanges(a, b Change) int { return bytes.Compare(a.Key, b.Key) }

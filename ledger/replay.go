@@ -31,8 +31,8 @@ func (s *state) checkReplay(t *Transaction) error {
 		return &Reject{Code: CodeDuplicate}
 	}
 	bucket := s.params.Bucket(t.Body.ValidUntilMs)
-	key := s.bytes.keep(appendRecordKey(s.bytes.room(), bucket, t.ID))
-	record, err := s.reader.Get(key)
+	s.recordKey = s.bytes.keep(appendRecordKey(s.bytes.room(), bucket, t.ID))
+	record, err := s.reader.Get(s.recordKey)
 	if err != nil {
 		return err
 	}
@@ -128,10 +128,7 @@ func (s *state) record(t *Transaction, receipt *Receipt) {
 	}
 	bucket := s.params.Bucket(t.Body.ValidUntilMs)
 	record := Record{Code: Code(receipt.Code), Height: receipt.Height, Index: receipt.Index, Op: receipt.Op}
-	s.changes = append(s.changes, Change{
-		Key:   s.bytes.keep(appendRecordKey(s.bytes.room(), bucket, t.ID)),
-		Value: s.bytes.keep(record.Append(s.bytes.room())),
-	})
+	s.changes = append(s.changes, Change{Key: s.recordKey, Value: s.bytes.keep(record.Append(s.bytes.room()))})
 	s.records[t.ID] = struct{}{}
 	s.counts[bucket]++
 	s.chain.noteBucket(bucket)

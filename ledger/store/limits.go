@@ -1,0 +1,33 @@
+package store
+
+const (
+	// chunkBytes is the size at which a chunk of a record or bucket is closed. A reader of one key reads a
+	// few chunks, and the fold holds one of each record; per-key costs vanish long before this size.
+	chunkBytes = 64 << 10
+	// valueBytesMax bounds a value: a chunk of one such value must stay below Badger's value threshold, or
+	// it would go to the value log, which this store never collects.
+	valueBytesMax = 512 << 10
+
+	// memTableBytes is Badger's write buffer, doubled by its log. One transaction may fill 15 % of it: a
+	// change record of 4.8 MB, that is 10,000 transfers.
+	memTableBytes = 32 << 20
+	// memTableBytesMin keeps chunks of the largest value within a transaction.
+	memTableBytesMin = 8 << 20
+	// blockCacheBytes serves reads of older heights, which are rare; current state is read from memory.
+	blockCacheBytes = 8 << 20
+	// indexCacheBytes holds table indexes and bloom filters for looking up receipts.
+	indexCacheBytes = 16 << 20
+	// valueLogBytes is the size of a file that stays empty.
+	valueLogBytes = 1 << 20
+
+	// backgroundKeysMax is what a background transaction writes at once. A commit waits for at most one of
+	// them: about 10 ms.
+	backgroundKeysMax  = 1000
+	backgroundBytesMax = 512 << 10
+	// foldHeightsMax bounds the chunks a fold holds at once: 32 MiB.
+	foldHeightsMax = 512
+	// dropHeightsMax bounds the change records dropped in one step; the next step goes on.
+	dropHeightsMax = 1024
+	// loadKeysMax is how many keys are put into the tree at once when opening.
+	loadKeysMax = 16 << 10
+)

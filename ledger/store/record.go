@@ -1,0 +1,189 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/tetradledger/tetrad/ledger"
+)
+
+// Record is what one block does to the store.
+type Record struct {
+	Height   uint64
+	TimeMS   uint64
+	Changes  []ledger.Change  // in key order, one for a key
+	Receipts []ledger.Receipt // in block order
+}
+
+// errCut says that a chunk ends in the middle of an item.
+var errCut = errors.New("a chunk ends in the middle of an item")
+
+// chunker cuts a stream of items into chunks. An item is never cut.
+type chunker struct {
+	chunks [][]byte
+	open   []byte
+}
+
+// room makes sure the next item of that size has a place, and returns the chunk to append it to. The
+// caller stores the result in open.
+func (c *chunker) room(size int) []byte {
+	if len(c.open) > 0 && len(c.open)+size > chunkBytes {
+		c.flush()
+	}
+	if c.open == nil {
+		c.open = make([]byte, 0, max(size, min(chunkBytes, 4<<10)))
+	}
+	return c.open
+}
+
+func (c *chunker) flush() {
+	if len(c.open) > 0 {
+		c.chunks = append(c.chunks, c.open)
+		c.open = nil
+	}
+}
+
+// item appends a key and a value. A value of length zero stands for a deletion.
+func (c *chunker) item(key, value []byte) {
+	b := c.room(len(key) + len(value) + 2*binary.MaxVarintLen32)
+	b = append(binary.AppendUvarint(b, uint64(len(key))), key...)
+	c.open = append(binary.AppendUvarint(b, uint64(len(value))), value...)
+}
+
+// receipt appends a receipt.
+func (c *chunker) receipt(r *ledger.Receipt) {
+	encoded := r.Encode()
+	b := c.room(len(encoded) + binary.MaxVarintLen32)
+	c.open = append(binary.AppendUvarint(b, uint64(len(encoded))), encoded...)
+}
+
+// encodeChanges cuts changes into chunks.
+func encodeChanges(changes []ledger.Change) [][]byte {
+	var c chunker
+	for _, change := range changes {
+		c.item(change.Key, change.Value)
+	}
+	c.flush()
+	return c.chunks
+}
+
+// encodeReceipts cuts receipts into chunks.
+func encodeReceipts(receipts []ledger.Receipt) [][]byte {
+	var c chunker
+	for i := range receipts {
+		c.receipt(&receipts[i])
+	}
+	c.flush()
+	return c.chunks
+}
+
+// nextBytes takes one length-prefixed string off a chunk.
+func nextBytes(b []byte) (item, rest []byte, err error) {
+	n, used := binary.Uvarint(b)
+	if used <= 0 || n > uint64(len(b)-used) {
+		return nil, nil, errCut
+	}
+	b = b[used:]
+	return b[:n:n], b[n:], nil
+}
+
+// nextItem takes a key and a value off a chunk; they alias it. A deletion has a nil value.
+func nextItem(b []byte) (key, value, rest []byte, err error) {
+	if key, rest, err = nextBytes(b); err != nil {
+		return nil, nil, nil, err
+	}
+	if value, rest, err = nextBytes(rest); err != nil {
+		return nil, nil, nil, err
+	}
+	if len(key) == 0 {
+		return nil, nil, nil, errors.New("a chunk holds an empty key")
+	}
+	if len(value) == 0 {
+		value = nil
+	}
+	return key, value, rest, nil
+}
+
+// eachItem calls fn for the items of a chunk, whose keys and values alias it.
+func eachItem(chunk []byte, fn func(key, value []byte) error) error {
+	for len(chunk) > 0 {
+		key, value, rest, err := nextItem(chunk)
+		if err != nil {
+			return err
+		}
+		if err := fn(key, value); err != nil {
+			return err
+		}
+		chunk = rest
+	}
+	return nil
+}
+
+// eachReceipt calls fn for the receipts of a chunk.
+func eachReceipt(chunk []byte, fn func(ledger.Receipt) error) error {
+	for len(chunk) > 0 {
+		encoded, rest, err := nextBytes(chunk)
+		if err != nil {
+			return err
+		}
+		r, err := ledger.DecodeReceipt(encoded)
+		if err != nil {
+			return err
+		}
+		if err := fn(r); err != nil {
+			return err
+		}
+		chunk = rest
+	}
+	return nil
+}
+
+// eachChunk calls fn for the chunks of one section of a record. What fn gets is valid during the call.
+func eachChunk(txn *badger.Txn, e headEntry, section byte, fn func(chunk []byte) error) error {
+	for i := range e.Chunks[section] {
+		if err := readValue(txn, recordKey(e.Height, e.Root, section, i), fn); err != nil {
+			return fmt.Errorf("read change record %d: %w", e.Height, err)
+		}
+	}
+	return nil
+}
+
+// searchChunks finds a key among sorted items that are cut into n chunks, which load reads. after reports
+// whether an item lies after the key in their order. The value is a copy.
+func searchChunks(n uint32, load func(chunk uint32, fn func([]byte) error) error, after func(first []byte) bool, key []byte) (value []byte, found bool, err error) {
+	past := sort.Search(int(n), func(i int) bool {
+		if err != nil {
+			return true
+		}
+		isAfter := false
+		err = load(uint32(i), func(chunk []byte) error {
+			first, _, _, err := nextItem(chunk)
+			isAfter = err == nil && after(first)
+			return err
+		})
+		return isAfter
+	})
+	if err != nil || past == 0 {
+		return nil, false, err
+	}
+	err = load(uint32(past-1), func(chunk []byte) error {
+		for len(chunk) > 0 {
+			k, v, rest, err := nextItem(chunk)
+			if err != nil {
+				return err
+			}
+			if bytes.Equal(k, key) {
+				value, found = bytes.Clone(v), true
+				return nil
+			}
+			chunk = rest
+		}
+		return nil
+	})
+	return value, found, err
+}
