@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// The sizes are those a node meets: a light block, a frame, a full frame, a full chunk.
-var benchSizes = []int{64, 256, 512, 1024}
+// The sizes are those a node meets: the last checked alone and the first in a batch, a light block, a
+// frame, a full frame, a full chunk.
+var benchSizes = []int{aloneMax, aloneMax + 1, 64, 256, 512, 1024}
 
 func BenchmarkVerifySingle(b *testing.B) {
 	s := signedBy("alice", "benchmark")

@@ -13,12 +13,12 @@ func FuzzVerify(f *testing.F) {
 			f.Add(uint8(c.signed.Type), c.signed.Public, c.signed.Message, c.signed.Signature)
 		}
 	}
-	small, large := goodBatch(3), goodBatch(tableMax)
+	few := goodBatch(aloneMax)
 	f.Fuzz(func(t *testing.T, keyType uint8, public, message, signature []byte) {
 		s := Signed{Type: KeyType(keyType), Public: public, Message: message, Signature: signature}
 		want := Verify(s.Type, s.Public, s.Message, s.Signature)
 		v := NewVerifier(4)
-		for _, batch := range [][]Signed{{s}, {s}, {s}, append(small[:2:2], s), append(large[:tableMax-1:tableMax-1], s)} {
+		for _, batch := range [][]Signed{{s}, {s}, {s}, append(few[:len(few):len(few)], s)} {
 			bad := v.Verify(batch)
 			if len(bad) > 1 || (len(bad) == 0) != want || (len(bad) == 1 && bad[0] != len(batch)-1) {
 				t.Fatalf("single says %v, a batch of %d names %v bad", want, len(batch), bad)

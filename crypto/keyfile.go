@@ -62,7 +62,8 @@ func WriteKeyFile(path string, k PrivateKey, passphrase []byte, workFactor int) 
 }
 
 // OpenKeyFile reads the key at path. The passphrase is asked for only after the file was found
-// sound, and not at all for a key of KindTest. A file that others can read is refused.
+// sound, and not at all for a key of KindTest; the slice is wiped after use. A file that others can
+// use is refused.
 func OpenKeyFile(path string, passphrase func() ([]byte, error)) (PrivateKey, error) {
 	file, err := loadKeyFile(path)
 	if err != nil {

@@ -24,6 +24,9 @@ const (
 	// 1024, 13.2 us at 4096), hold more memory and cost more when one signature is bad.
 	chunkMax = 1024
 
+	// aloneMax is the size up to which the batch equation costs more than one by one.
+	aloneMax = 3
+
 	// tableMax is where the library changes algorithm: below it, a batch is fastest when every key
 	// has its multiplication table; from it on the tables are ignored and building them is waste.
 	tableMax = 95
@@ -53,7 +56,7 @@ type Verifier struct {
 // about 1.7 KiB a key once they have been used.
 func NewVerifier(cacheKeys int) *Verifier {
 	v := &Verifier{metSeed: maphash.MakeSeed()}
-	v.equations.New = func() any { return ed25519.NewBatchVerifierWithCapacity(chunkMax) }
+	v.equations.New = func() any { return ed25519.NewBatchVerifier() }
 	if cacheKeys <= 0 {
 		return v
 	}
@@ -84,6 +87,14 @@ func (v *Verifier) verifyChunk(batch []Signed, from, to int, bad []int) []int {
 			return v.verifyMisshapen(batch, from, to, bad)
 		}
 	}
+	if to-from <= aloneMax {
+		for i := from; i < to; i++ {
+			if !v.verifyAlone(&batch[i]) {
+				bad = append(bad, i)
+			}
+		}
+		return bad
+	}
 	// The random coefficients come from the system: whoever could predict them could craft bad
 	// signatures that cancel each other out. If the equation fails, the library checks each
 	// entry by itself on the points it has decoded. Halving the chunk instead was measured and
@@ -101,6 +112,14 @@ func (v *Verifier) verifyChunk(batch []Signed, from, to int, bad []int) []int {
 		}
 	}
 	return bad
+}
+
+// verifyAlone is the package's Verify with the key's expanded form where there is one.
+func (v *Verifier) verifyAlone(s *Signed) bool {
+	if key := v.expandedKey(s.Public); key != nil {
+		return ed25519.VerifyExpandedWithOptions(key, s.Message, s.Signature, zip215)
+	}
+	return ed25519.VerifyWithOptions(s.Public, s.Message, s.Signature, zip215)
 }
 
 // equation returns the batch equation of signatures that are all well shaped.

@@ -50,7 +50,7 @@ func TestEdgeCasesAgree(t *testing.T) {
 			check(fmt.Sprintf("batch of one, use %d", use), warm, []Signed{c.signed}, 0)
 		}
 		// Below and above the size at which the library changes its algorithm.
-		for n, places := range map[int][]int{2: {0, 1}, 11: {0, 5, 10}, tableMax - 1: {60}, tableMax: {60}} {
+		for n, places := range map[int][]int{2: {0, 1}, aloneMax + 1: {0, 3}, 11: {0, 5, 10}, tableMax - 1: {60}, tableMax: {60}} {
 			for _, at := range places {
 				batch := goodBatch(n)
 				batch[at] = c.signed
@@ -97,7 +97,7 @@ func TestEdgeCasesBite(t *testing.T) {
 // TestOneBadAnywhere finds a single bad signature at each place of batches on both sides of the
 // library's change of algorithm.
 func TestOneBadAnywhere(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 40, tableMax + 1} {
+	for _, n := range []int{1, 2, aloneMax, aloneMax + 1, 40, tableMax + 1} {
 		v := NewVerifier(256)
 		batch := goodBatch(n)
 		if bad := v.Verify(batch); bad != nil {
