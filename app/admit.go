@@ -1,0 +1,337 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/ledger/store"
+)
+
+// Admission is what became of a transaction that somebody offered.
+type Admission struct {
+	ID ledger.TxID
+	// Code is zero when the transaction waits for a block, and otherwise says why it does not.
+	Code   ledger.Code
+	Detail string
+	// Known: it was known before. With code zero it waits here already; with CodeDuplicate it is in a block,
+	// and its outcome can be asked for. Offering a transaction again is no mistake.
+	Known bool
+}
+
+// refused is the admission of a transaction that is wrong, or that this node cannot judge.
+func refused(id ledger.TxID, err error) Admission {
+	var reject *ledger.Reject
+	if errors.As(err, &reject) {
+		return Admission{ID: id, Code: reject.Code, Detail: reject.Detail, Known: reject.Code == ledger.CodeDuplicate}
+	}
+	return Admission{ID: id, Code: ledger.CodeInternal}
+}
+
+// clientKey is the context key of a client's name.
+type clientKey struct{}
+
+// WithClient names the client on whose behalf Submit is called, for example by its network address. A
+// client that sends a bad signature is verified apart from the others for some time.
+func WithClient(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, clientKey{}, id)
+}
+
+// Submit takes transactions from a client of this node and waits until their signatures are verified. Those
+// with code zero are pooled, gossiped and offered again until they are in a block or their validity ends.
+func (a *App) Submit(ctx context.Context, raws [][]byte) []Admission {
+	out := make([]Admission, len(raws))
+	if code := a.closedTo(true); code != ledger.CodeOK {
+		for i := range out {
+			out[i] = Admission{Code: code}
+		}
+		return out
+	}
+	view := a.store.View()
+	defer view.Close()
+	now := a.now(view)
+	j := &job{lane: laneLocal, local: true, done: make(chan struct{})}
+	var place []int // of each candidate among raws
+	for i, raw := range raws {
+		var t *ledger.Transaction
+		if t, out[i] = a.decode(raw, view, now); t != nil {
+			j.txs = append(j.txs, &candidate{key: crypto.Sum(t.Raw), tx: t, local: true})
+			place = append(place, i)
+		}
+	}
+	offered := slices.Clone(j.txs)
+	if len(offered) > 0 {
+		a.await(ctx, j, offered)
+	}
+	for k, c := range offered {
+		out[place[k]] = c.verdict
+	}
+	a.observeRefusals(out)
+	return out
+}
+
+// await queues a job of a local client and waits for the verdicts on what was offered.
+func (a *App) await(ctx context.Context, j *job, offered []*candidate) {
+	client, _ := ctx.Value(clientKey{}).(string)
+	if a.suspects.has(client, a.options.Now()) {
+		j.lane = laneSingle
+	}
+	n := a.queueLocal(j)
+	for _, c := range offered[n:] {
+		c.verdict = Admission{ID: c.tx.ID, Code: ledger.CodePoolFull}
+	}
+	if n == 0 {
+		return
+	}
+	select {
+	case <-j.done:
+		if j.bad {
+			a.suspects.add(client, a.options.Now())
+		}
+		return
+	case <-ctx.Done():
+	case <-a.closed:
+	}
+	// The job goes on without its caller: what it holds is the worker's.
+	for i, c := range offered[:n] {
+		offered[i] = &candidate{verdict: Admission{ID: c.tx.ID, Code: ledger.CodeTimeout}}
+	}
+}
+
+// CheckTx takes one transaction from the engine's RPC. It never waits: code zero means that the transaction
+// was put into the queue, and a signature that does not verify drops it from there.
+func (a *App) CheckTx(raw []byte) Admission {
+	out := a.checkTx(raw)
+	if out.Code != ledger.CodeOK {
+		a.observer.Refused(out.Code, 1)
+	}
+	return out
+}
+
+func (a *App) checkTx(raw []byte) Admission {
+	if code := a.closedTo(true); code != ledger.CodeOK {
+		return Admission{Code: code}
+	}
+	view := a.store.View()
+	defer view.Close()
+	t, out := a.decode(raw, view, a.now(view))
+	if t == nil {
+		return out
+	}
+	c := &candidate{key: crypto.Sum(t.Raw), tx: t, local: true, single: true}
+	j := &job{lane: laneSingle, local: true, txs: []*candidate{c}, done: make(chan struct{})}
+	if a.queueLocal(j) == 0 {
+		out.Code = ledger.CodePoolFull
+	}
+	return out
+}
+
+// Insert takes a transaction or a frame from another validator. It bounds, splits and queues it, nothing
+// more: it is called where the engine also receives votes.
+func (a *App) Insert(raw []byte) ledger.Code {
+	code := a.insert(raw)
+	if code != ledger.CodeOK {
+		a.observer.Refused(code, 1)
+	}
+	return code
+}
+
+func (a *App) insert(raw []byte) ledger.Code {
+	j := &job{lane: lanePeer, frame: [][]byte{raw}, done: make(chan struct{})}
+	if ledger.IsFrame(raw) {
+		txs, err := ledger.DecodeFrame(raw)
+		if err != nil {
+			return refused(ledger.TxID{}, err).Code
+		}
+		j.frame, j.framed = txs, true
+	} else if len(raw) == 0 || len(raw) > ledger.TxBytesMax {
+		return ledger.CodeTooLarge
+	}
+	if code := a.closedTo(false); code != ledger.CodeOK {
+		return code
+	}
+	j.room = claim{len(j.frame), len(raw)}
+	if !a.pool.claimAll(j.room) {
+		return ledger.CodePoolFull
+	}
+	if !a.verification.enqueue(j, a.pool.options.TxsMax) {
+		a.pool.release(j.room, false)
+		return ledger.CodePoolFull
+	}
+	return ledger.CodeOK
+}
+
+// closedTo says why the node takes no transactions at all, if so: asked before anything is decoded, it makes
+// turning away a flood cheap.
+func (a *App) closedTo(local bool) ledger.Code {
+	switch {
+	case a.store.DiskLow():
+		return ledger.CodeDiskLow
+	case !a.ready.Load():
+		return ledger.CodeSyncing
+	case local && a.pool.full():
+		return ledger.CodePoolFull
+	}
+	return ledger.CodeOK
+}
+
+// queueLocal claims room for a client's transactions and queues as many, in order, as there is room for.
+func (a *App) queueLocal(j *job) (n int) {
+	n, j.room = a.pool.claimFirst(j.txs)
+	if j.txs = j.txs[:n]; n == 0 {
+		return 0
+	}
+	txsMax := a.pool.options.TxsMax
+	if j.lane == laneSingle {
+		// This lane is slow: what is in it must not use up the room of the others.
+		txsMax = max(1, a.pool.options.LocalTxsMax/8)
+	}
+	if !a.verification.enqueue(j, txsMax) {
+		a.pool.release(j.room, true)
+		j.txs = nil
+		return 0
+	}
+	return n
+}
+
+// now is the time by which transactions are judged before they are in a block. Block time is a median over
+// the validators; a node whose clock is behind does not know better.
+func (a *App) now(view *store.View) uint64 {
+	return max(uint64(max(0, a.options.Now().UnixMilli())), view.TimeMS())
+}
+
+// decode makes a transaction of what somebody offered and judges it by the state. The transaction is nil if
+// there is nothing left to do: then the admission is final.
+func (a *App) decode(raw []byte, view *store.View, nowMS uint64) (*ledger.Transaction, Admission) {
+	if len(raw) > ledger.TxBytesMax {
+		return nil, Admission{Code: ledger.CodeTooLarge}
+	}
+	// A copy of its own: the transaction aliases its bytes, and would keep a whole batch or frame in memory.
+	t, err := ledger.DecodeTransaction(append([]byte(nil), raw...))
+	if err != nil {
+		return nil, refused(ledger.TxID{}, err)
+	}
+	if err := t.CheckChain(a.genesis.ChainID); err != nil {
+		return nil, refused(t.ID, err)
+	}
+	switch a.pool.standing(t) {
+	case standingPooled:
+		return nil, Admission{ID: t.ID, Known: true}
+	case standingOver:
+		return nil, Admission{ID: t.ID, Code: ledger.CodeAccountQuota}
+	}
+	if err := a.precheck(view, t, nowMS); err != nil {
+		return nil, refused(t.ID, err)
+	}
+	return t, Admission{ID: t.ID}
+}
+
+// precheck judges a transaction by the state. One whose turn in its lane has not come yet is kept: its
+// predecessors may be on their way.
+func (a *App) precheck(view *store.View, t *ledger.Transaction, nowMS uint64) error {
+	err := ledger.Precheck(view, t, nowMS)
+	var reject *ledger.Reject
+	if err == nil || errors.As(err, &reject) && reject.Code == ledger.CodeLaneGap {
+		return nil
+	}
+	if reject == nil {
+		a.log.Error("cannot judge a transaction by the state", "txid", t.ID, "error", err)
+	}
+	return err
+}
+
+// settle gives each candidate of a batch its verdict: it decodes what peers sent, verifies what is new, and
+// pools what is good. It is called by the workers of the verification.
+func (a *App) settle(batch []*job, verify func([]*ledger.Transaction) []bool) {
+	view := a.store.View()
+	a.open(batch, view)
+	var checked []*candidate
+	owner := map[*candidate]*job{}
+	for _, j := range batch {
+		for _, c := range j.txs {
+			checked = append(checked, c)
+			owner[c] = j
+		}
+	}
+	good := a.verify(checked, verify)
+	var pooling []*candidate
+	for i, c := range checked {
+		if good[i] {
+			pooling = append(pooling, c)
+			continue
+		}
+		c.verdict = Admission{ID: c.tx.ID, Code: ledger.CodeBadSignature}
+		owner[c].bad = true
+	}
+	a.admit(pooling, view)
+	for _, j := range batch {
+		a.pool.release(j.room, j.local)
+	}
+}
+
+// open decodes what peers sent; what is wrong or known is left out.
+func (a *App) open(batch []*job, view *store.View) {
+	now := a.now(view)
+	for _, j := range batch {
+		for _, raw := range j.frame {
+			if t, _ := a.decode(raw, view, now); t != nil {
+				j.txs = append(j.txs, &candidate{key: crypto.Sum(t.Raw), tx: t, single: !j.framed})
+			}
+		}
+	}
+}
+
+// verify reports which candidates carry good signatures, asking only for those not verified before.
+func (a *App) verify(batch []*candidate, verify func([]*ledger.Transaction) []bool) []bool {
+	good := make([]bool, len(batch))
+	var asked []*ledger.Transaction
+	var place []int
+	for i, c := range batch {
+		if a.verified.has(c.key) {
+			good[i] = true
+			continue
+		}
+		asked = append(asked, c.tx)
+		place = append(place, i)
+	}
+	if len(asked) > 0 {
+		for k, ok := range verify(asked) {
+			good[place[k]] = ok
+		}
+	}
+	return good
+}
+
+// admit pools verified candidates. If a block was committed since they were judged by the view, they are
+// judged again: some may be in it. admit closes the view.
+func (a *App) admit(batch []*candidate, view *store.View) {
+	for a.pool.add(batch, view.Height()) {
+		view.Close()
+		view = a.store.View()
+		now := a.now(view)
+		kept := batch[:0:0]
+		for _, c := range batch {
+			if err := a.precheck(view, c.tx, now); err != nil {
+				c.verdict = refused(c.tx.ID, err)
+				continue
+			}
+			kept = append(kept, c)
+		}
+		batch = kept
+	}
+	view.Close()
+}
+
+func (a *App) observeRefusals(out []Admission) {
+	counts := map[ledger.Code]int{}
+	for _, o := range out {
+		if o.Code != ledger.CodeOK && !o.Known {
+			counts[o.Code]++
+		}
+	}
+	for code, n := range counts {
+		a.observer.Refused(code, n)
+	}
+}
