@@ -8,7 +8,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// foldOnce folds change records into flat keys: of every key that changed at a height from the last
+// foldStep folds change records into flat keys: of every key that changed at a height from the last
 // boundary on, the last value, at the time of the highest height folded. It reports whether it did
 // anything.
 //
@@ -18,7 +18,7 @@ import (
 // Flat keys are written first, in any number of transactions, and the mark last. A crash in between leaves
 // flat keys at times above the mark: Open reads at the time of the mark, and the next fold writes the same
 // values again or later ones.
-func (s *Store) foldOnce() (bool, error) {
+func (s *Store) foldStep() (bool, error) {
 	from, to, ok := s.foldable()
 	if !ok {
 		return false, nil

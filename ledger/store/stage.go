@@ -103,7 +103,7 @@ func checkRecord(r Record) {
 
 // Lengths of the keys whose subjects are buckets.
 const (
-	replayLeafLen  = 1 + 8 + crypto.HashSize
+	replayLeafLen = 1 + 8 + crypto.HashSize
 	bucketLeafLen = 1 + 8
 )
 
