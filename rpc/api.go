@@ -196,7 +196,7 @@ type Validator struct {
 	Name            string `json:"name"`
 	Key             string `json:"key" doc:"The consensus key, as type:hex"`
 	Power           uint64 `json:"power"`
-	Faults          uint32 `json:"faults" doc:"How often it was caught misbehaving"`
+	Faults          uint64 `json:"faults" doc:"How often it was caught misbehaving"`
 	LastFaultHeight uint64 `json:"last_fault_height,omitempty"`
 }
 
@@ -210,7 +210,7 @@ type Validators struct {
 
 // Params are the bounds and times that the network chose for itself in its genesis.
 type Params struct {
-	Params   ledger.Params `json:"params"`
-	Height   uint64        `json:"height"`
-	Verified bool          `json:"verified"`
+	ledger.Params
+	Height   uint64 `json:"height"`
+	Verified bool   `json:"verified"`
 }

@@ -44,7 +44,8 @@ type SubmitResult struct {
 	Known bool
 }
 
-// ReadOptions chooses a state. With a Height of 0 it is the newest one, which must not be below MinHeight.
+// ReadOptions chooses a state: the one after block Height, or the newest one if that is 0, once the node has
+// reached MinHeight.
 type ReadOptions struct {
 	Height    uint64
 	MinHeight uint64
@@ -66,12 +67,16 @@ func ErrPruned(asked, first uint64) *Error {
 
 // ErrFuture says that a height does not exist yet.
 func ErrFuture(asked, head uint64) *Error {
-	return NewError(ledger.CodeFuture, "The node has not reached height %d; it is at %d.", asked, head)
+	e := NewError(ledger.CodeFuture, "The node has not reached height %d; it is at %d.", asked, head)
+	e.height = head
+	return e
 }
 
 // ErrBehind says that the node did not reach the caller's minimum height in time.
 func ErrBehind(asked, head uint64) *Error {
-	return NewError(ledger.CodeBehind, "The node is at height %d and did not reach %d in time.", head, asked)
+	e := NewError(ledger.CodeBehind, "The node is at height %d and did not reach %d in time.", head, asked)
+	e.height = head
+	return e
 }
 
 // clientKey is where a request's context keeps who sent it.

@@ -20,7 +20,8 @@ type Error struct {
 	Retryable    bool   `json:"retryable" doc:"Whether the same request may succeed later or elsewhere"`
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty" doc:"How long to wait before"`
 
-	status int // HTTP status where it is not the code's usual one
+	status int    // HTTP status where it is not the code's usual one
+	height uint64 // how far the node is, where that is the reason
 }
 
 // NewError makes an Error with a code of the registry and a sentence of its own; without one, the code's.
@@ -76,6 +77,9 @@ func (e *Error) GetHeaders() http.Header {
 	if e.RetryAfterMS > 0 {
 		seconds := (e.RetryAfterMS + 999) / 1000
 		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	if e.height > 0 {
+		h.Set(HeaderHeight, strconv.FormatUint(e.height, 10))
 	}
 	return h
 }

@@ -24,14 +24,16 @@ const (
 	// outcome itself needs no looking, it wakes the request up.
 	neverWillPoll = 250 * time.Millisecond
 
-	// requestsMax bounds the requests being worked on at once, and with it memory: at most so many batches.
+	// requestsMax bounds the requests being worked on at once, each of which may hold a transaction's bytes.
 	requestsMax = 256
+	// batchesMax bounds the batches being taken in at once: 256 MiB if all are as large as can be.
+	batchesMax = 64
 	// waitersMax bounds the requests that wait, which hold little more than their connection.
 	waitersMax = 4096
 
 	// headerBytesMax is far above what the API needs.
 	headerBytesMax = 16 << 10
-	// queryBytesMax and pathBytesMax keep error messages that quote them readable.
+	// urlBytesMax keeps messages that quote a path readable; the longest entry's path takes 400 bytes escaped.
 	urlBytesMax = 1024
 
 	readHeaderTimeout = 5 * time.Second

@@ -24,19 +24,21 @@ type Options struct {
 	AllowedOrigins []string
 	// Observe is told of every answered request, for metrics; route is the pattern, not the path. Nil: nobody is.
 	Observe func(method, route string, status int, took time.Duration)
-	// Root, if there is one, answers GET / and what else lies outside the API.
+	// Root, if there is one, answers GET / and whatever else lies outside the API.
 	Root http.Handler
 }
 
-// server holds what the handlers share. It is read only once built; pulse guards itself.
+// server holds what the handlers share. Nothing in it changes once it is built, except pulse, which guards
+// itself.
 type server struct {
-	backend Backend
-	options Options
-	log     *slog.Logger
-	now     func() time.Time
-	pulse   pulse
-	working chan struct{} // one slot for each request being worked on
-	waiting chan struct{} // one slot for each request that may wait
+	backend  Backend
+	options  Options
+	log      *slog.Logger
+	now      func() time.Time
+	pulse    pulse
+	working  chan struct{} // a slot for each request being worked on
+	waiting  chan struct{} // a slot for each request that may wait
+	batching chan struct{} // a slot for each batch being taken in, on top of its working slot
 }
 
 // NewServer wraps NewHandler in an http.Server whose timeouts match what the handler does.

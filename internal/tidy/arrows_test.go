@@ -33,6 +33,7 @@ var arrows = map[string]row{
 	"rpc": {[]string{"ledger", "crypto", "crypto/merkle"}, []string{
 		"github.com/danielgtaylor/huma/v2", "github.com/go-chi/chi/v5",
 	}},
+	"rpc/rpctest": {[]string{"rpc", "ledger", "crypto"}, nil},
 	"client": {[]string{"rpc", "ledger", "crypto", "crypto/merkle"}, []string{
 		"github.com/HdrHistogram/hdrhistogram-go", "github.com/cometbft/cometbft/light", "golang.org/x/sync",
 	}},

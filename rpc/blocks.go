@@ -1,0 +1,70 @@
+package rpc
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+type blockInput struct {
+	Height    string `path:"height" doc:"A height, or latest" example:"latest"`
+	MinHeight uint64 `header:"X-Tetrad-Min-Height" doc:"Wait until the node has this height, at most for timeout"`
+	Timeout   string `query:"timeout" doc:"How long to wait, such as 500ms or 10s; at most 60s"`
+	Receipts  string `query:"receipts" enum:"none,list,packed" doc:"list: what became of each transaction; packed: the same in a third of the bytes"`
+}
+
+func (s *server) registerBlocks(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "block", Method: http.MethodGet, Path: PathBlocks + "/{height}", Summary: "A block", Tags: []string{tagBlocks},
+		Description: "To follow the chain, ask for one height after another with X-Tetrad-Min-Height set to it.",
+	}, s.block)
+}
+
+func (s *server) block(ctx context.Context, in *blockInput) (*answer[Block], error) {
+	var height uint64
+	if in.Height != "latest" {
+		var err error
+		if height, err = strconv.ParseUint(in.Height, 10, 63); err != nil || height == 0 {
+			return nil, badRequest("path height: %q is neither a height, which is a number from 1, nor latest.", shorten(in.Height))
+		}
+	}
+	wait, err := parseWait(in.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if in.MinHeight > 0 {
+		snap, err := s.backend.Read(ctx, ReadOptions{MinHeight: in.MinHeight})
+		if err != nil {
+			return nil, s.asError(err, "wait for a height")
+		}
+		snap.Close()
+	}
+	b, err := s.backend.Block(ctx, height, in.Receipts != "" && in.Receipts != "none")
+	if err != nil {
+		return nil, s.asError(err, "read a block")
+	}
+	if b.Time == "" {
+		b.Time = time.UnixMilli(int64(b.TimeMS)).UTC().Format(time.RFC3339Nano)
+	}
+	if in.Receipts == "packed" {
+		b.Packed, b.Receipts = pack(b.Receipts), nil
+	}
+	return answered(s, b.Height, b.TimeMS, b), nil
+}
+
+// pack writes a list of receipts in the short form.
+func pack(receipts []BlockReceipt) *PackedReceipts {
+	p := &PackedReceipts{TxIDs: make([]byte, 0, 32*len(receipts)), Failed: []FailedReceipt{}}
+	for i, r := range receipts {
+		p.TxIDs = append(p.TxIDs, r.TxID[:]...)
+		if r.Code != 0 {
+			p.Failed = append(p.Failed, FailedReceipt{Index: i, Code: r.Code, Op: r.Op})
+		}
+	}
+	return p
+}

@@ -1,0 +1,140 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Freshness is what every read may ask of the state it is answered from.
+type Freshness struct {
+	Consistency string `header:"X-Tetrad-Consistency" doc:"eventual: any committed state; session: not older than X-Tetrad-Min-Height, which is what that header alone means, too" example:"session"`
+	MinHeight   uint64 `header:"X-Tetrad-Min-Height" doc:"Wait until the node has this height, at most for timeout" example:"1"`
+	MaxAge      string `header:"X-Tetrad-Max-Age" hidden:"true"`
+	Height      uint64 `query:"height" doc:"Read the state after this block instead of the newest"`
+	Timeout     string `query:"timeout" doc:"How long to wait for X-Tetrad-Min-Height, such as 500ms or 10s; at most 60s" example:"10s"`
+	Proof       bool   `query:"proof" hidden:"true"`
+}
+
+func (f *Freshness) freshness() *Freshness { return f }
+
+// answer is a read's answer with the headers that say what it rests on.
+type answer[T any] struct {
+	Height string `header:"X-Tetrad-Height"`
+	AgeMS  string `header:"X-Tetrad-Age-Ms"`
+	Token  string `header:"X-Tetrad-Token"`
+	Trust  string `header:"X-Tetrad-Trust"`
+	Body   T
+}
+
+// trustNode says that an answer rests on nothing but the node's word.
+const trustNode = "node"
+
+// registerRead makes a route of a function that answers from a state. In must embed Freshness.
+func registerRead[In, Out any, P interface {
+	*In
+	freshness() *Freshness
+}](s *server, api huma.API, o huma.Operation, read func(Snapshot, P) (Out, error),
+) {
+	huma.Register(api, o, func(ctx context.Context, in *In) (*answer[Out], error) {
+		snap, err := s.open(ctx, P(in).freshness())
+		if err != nil {
+			return nil, s.asError(err, "open the state")
+		}
+		defer snap.Close()
+		body, err := read(snap, in)
+		if err != nil {
+			return nil, s.asError(err, o.OperationID)
+		}
+		return answered(s, snap.Height(), snap.TimeMS(), body), nil
+	})
+}
+
+// answered puts the headers to an answer that holds at a height.
+func answered[T any](s *server, height, timeMS uint64, body T) *answer[T] {
+	h := strconv.FormatUint(height, 10)
+	return &answer[T]{Height: h, Token: h, AgeMS: strconv.FormatInt(s.age(timeMS), 10), Trust: trustNode, Body: body}
+}
+
+// age is how long ago a block was made, by this machine's clock; never negative, as clocks differ a little.
+func (s *server) age(timeMS uint64) int64 {
+	return max(0, s.now().UnixMilli()-int64(timeMS))
+}
+
+// open opens the state a read asks for.
+func (s *server) open(ctx context.Context, f *Freshness) (Snapshot, error) {
+	if err := checkConsistency(f); err != nil {
+		return nil, err
+	}
+	wait, err := parseWait(f.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return s.backend.Read(ctx, ReadOptions{Height: f.Height, MinHeight: f.MinHeight})
+}
+
+// checkConsistency refuses what is not served, rather than to serve less than was asked for.
+func checkConsistency(f *Freshness) error {
+	switch f.Consistency {
+	case "", ConsistencyEventual, ConsistencySession:
+	case "bounded", "verified", "strong":
+		return badRequest("header %s: this node does not serve %s reads yet; it serves eventual and session.", HeaderConsistency, f.Consistency)
+	default:
+		return badRequest("header %s: there is no consistency level %q; this node serves eventual and session.", HeaderConsistency, shorten(f.Consistency))
+	}
+	if f.MaxAge != "" {
+		return badRequest("header %s: this node does not serve bounded reads yet; answers carry their age in %s.", HeaderMaxAge, HeaderAgeMS)
+	}
+	if f.Proof {
+		return badRequest("query proof: this node does not serve proofs yet.")
+	}
+	return nil
+}
+
+// level is the consistency level a read was served at.
+func (f *Freshness) level() string {
+	if f.MinHeight > 0 {
+		return ConsistencySession
+	}
+	return ConsistencyEventual
+}
+
+// parseWait reads how long a request may be kept waiting.
+func parseWait(text string) (time.Duration, error) {
+	if text == "" {
+		return waitDefault, nil
+	}
+	wait, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, badRequest("query timeout: %q is not a duration such as 500ms or 10s.", shorten(text))
+	}
+	if wait < time.Millisecond || wait > WaitMax {
+		return 0, badRequest("query timeout: %s is not between 1ms and %s.", wait, WaitMax)
+	}
+	return wait, nil
+}
+
+// get reads one leaf and decodes it. Without a leaf found is false. A leaf that does not decode means that
+// this node's state is damaged.
+func get[T any](snap Snapshot, key []byte, decode func([]byte) (T, error)) (value T, found bool, err error) {
+	leaf, err := snap.Get(key)
+	if err != nil || leaf == nil {
+		return value, false, err
+	}
+	value, err = decode(leaf)
+	return value, err == nil, err
+}
+
+// mustGet is get for leaves that must be there; one that is not means that this node's state is damaged.
+func mustGet[T any](snap Snapshot, key []byte, decode func([]byte) (T, error)) (T, error) {
+	value, found, err := get(snap, key, decode)
+	if err == nil && !found {
+		err = fmt.Errorf("leaf %x is missing at height %d", key, snap.Height())
+	}
+	return value, err
+}

@@ -1,0 +1,257 @@
+package rpctest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+// Node is one node of a Ledger, as rpc.Backend sees it. By default it has all blocks at once; Hold makes it
+// stay behind.
+type Node struct {
+	ledger *Ledger
+	name   string
+
+	mu      sync.Mutex // guards everything below
+	held    uint64     // shows no later height; 0: shows all
+	first   uint64     // oldest height it keeps
+	poolMax int        // takes so many transactions at once; 0: any number
+	adjust  func(*rpc.Status)
+}
+
+var _ rpc.Backend = (*Node)(nil)
+
+// Node makes a node that serves the ledger.
+func (l *Ledger) Node(name string) *Node { return &Node{ledger: l, name: name} }
+
+// Hold lets the node show no height beyond the given one; 0 lets it show all.
+func (n *Node) Hold(height uint64) { n.set(func() { n.held = height }) }
+
+// KeepFrom lets the node forget the states before the height.
+func (n *Node) KeepFrom(height uint64) { n.set(func() { n.first = height }) }
+
+// PoolMax lets the node hold at most so many waiting transactions.
+func (n *Node) PoolMax(txs int) { n.set(func() { n.poolMax = txs }) }
+
+// Adjust changes what the node says of itself.
+func (n *Node) Adjust(f func(*rpc.Status)) { n.set(func() { n.adjust = f }) }
+
+func (n *Node) set(change func()) {
+	n.mu.Lock()
+	change()
+	n.mu.Unlock()
+	n.ledger.mu.Lock()
+	defer n.ledger.mu.Unlock()
+	close(n.ledger.changed)
+	n.ledger.changed = make(chan struct{})
+}
+
+// height is the newest height the node shows, of a ledger whose lock is held.
+func (n *Node) height() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	head := n.ledger.head().height
+	if n.held > 0 {
+		head = min(head, n.held)
+	}
+	return head
+}
+
+func (n *Node) oldest() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.first
+}
+
+func (n *Node) full(pool int) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.poolMax > 0 && pool >= n.poolMax
+}
+
+// Submit implements rpc.Backend.
+func (n *Node) Submit(_ context.Context, raws [][]byte) []rpc.SubmitResult {
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	results := make([]rpc.SubmitResult, len(raws))
+	for i, raw := range raws {
+		results[i] = n.take(raw)
+	}
+	if l.instant && len(l.pool) > 0 {
+		l.seal(blockStepMS)
+	}
+	return results
+}
+
+func (n *Node) take(raw []byte) rpc.SubmitResult {
+	l := n.ledger
+	t, err := l.check(raw)
+	var result rpc.SubmitResult
+	if t != nil {
+		result.TxID = t.ID
+	}
+	var rejected *ledger.Reject
+	switch {
+	case errors.As(err, &rejected):
+		result.Code, result.Detail = rejected.Code, rejected.Detail
+		result.Known = rejected.Code == ledger.CodeDuplicate
+	case l.pooled[t.ID]:
+		result.Known = true
+	case n.full(len(l.pool)):
+		result.Code = ledger.CodePoolFull
+	default:
+		l.pool, l.pooled[t.ID] = append(l.pool, t), true
+	}
+	return result
+}
+
+// check is what a node does with a transaction before it takes it in.
+func (l *Ledger) check(raw []byte) (*ledger.Transaction, error) {
+	t, err := ledger.DecodeTransaction(raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.CheckChain(l.ChainID); err != nil {
+		return t, err
+	}
+	for _, s := range t.Signed(l.Genesis) {
+		if !crypto.Verify(s.Type, s.Public, s.Message, s.Signature) {
+			return t, &ledger.Reject{Code: ledger.CodeBadSignature}
+		}
+	}
+	return t, ledger.Precheck(l.head(), t, l.head().timeMS+1)
+}
+
+// Simulate implements rpc.Backend.
+func (n *Node) Simulate(_ context.Context, raw []byte) (rpc.TxStatus, error) {
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t, err := l.check(raw)
+	if err != nil {
+		return rpc.TxStatus{}, err
+	}
+	head := l.head()
+	out, err := ledger.Execute(head, ledger.Block{Height: head.height + 1, TimeMS: head.timeMS + 1, Txs: []*ledger.Transaction{t}})
+	if err != nil {
+		return rpc.TxStatus{}, err
+	}
+	return rpc.DecidedStatus(out.Receipts[0]), nil
+}
+
+// Outcome implements rpc.Backend.
+func (n *Node) Outcome(ctx context.Context, id crypto.Hash, wait bool) (rpc.TxStatus, error) {
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		if r, ok := l.decided[id]; ok && r.Height <= n.height() {
+			return rpc.DecidedStatus(r), nil
+		}
+		status := rpc.TxStatus{TxID: id, Status: rpc.StatusUnknown}
+		if l.pooled[id] {
+			status.Status = rpc.StatusPending
+		}
+		if !wait || !l.wait(ctx) {
+			return status, nil
+		}
+	}
+}
+
+// wait lets go of the lock until something changed or the context ends.
+func (l *Ledger) wait(ctx context.Context) bool {
+	changed := l.changed
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	select {
+	case <-changed:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Read implements rpc.Backend.
+func (n *Node) Read(ctx context.Context, o rpc.ReadOptions) (rpc.Snapshot, error) {
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for n.height() < o.MinHeight {
+		if !l.wait(ctx) {
+			return nil, rpc.ErrBehind(o.MinHeight, n.height())
+		}
+	}
+	b, err := n.at(o.Height)
+	if err != nil {
+		return nil, err
+	}
+	return snapshot{b}, nil
+}
+
+// at finds a block; 0 is the newest.
+func (n *Node) at(height uint64) (*block, error) {
+	head := n.height()
+	if height == 0 {
+		height = head
+	}
+	if height > head {
+		return nil, rpc.ErrFuture(height, head)
+	}
+	if first := n.oldest(); height < first {
+		return nil, rpc.ErrPruned(height, first)
+	}
+	return &n.ledger.blocks[height], nil
+}
+
+// snapshot is a block as rpc reads it.
+type snapshot struct{ *block }
+
+func (s snapshot) Height() uint64    { return s.height }
+func (s snapshot) TimeMS() uint64    { return s.timeMS }
+func (s snapshot) Root() crypto.Hash { return s.root }
+func (s snapshot) Close()            {}
+
+// Block implements rpc.Backend.
+func (n *Node) Block(_ context.Context, height uint64, receipts bool) (rpc.Block, error) {
+	n.ledger.mu.Lock()
+	defer n.ledger.mu.Unlock()
+	b, err := n.at(height)
+	if err != nil {
+		return rpc.Block{}, err
+	}
+	out := rpc.Block{Height: b.height, Hash: crypto.Sum(b.root[:]), TimeMS: b.timeMS, AppHash: b.root, TxCount: len(b.receipts)}
+	for _, r := range b.receipts {
+		if receipts {
+			out.Receipts = append(out.Receipts, rpc.BlockReceipt{TxID: r.ID(), Code: r.Code, Op: r.Op})
+		}
+	}
+	return out, nil
+}
+
+// Status implements rpc.Backend.
+func (n *Node) Status(context.Context) (rpc.Status, error) {
+	n.ledger.mu.Lock()
+	b, err := n.at(0)
+	pool := len(n.ledger.pool)
+	n.ledger.mu.Unlock()
+	if err != nil {
+		return rpc.Status{}, err
+	}
+	s := rpc.Status{
+		Node: n.name, ChainID: n.ledger.ChainID, GenesisHash: n.ledger.Genesis, Version: "test", Height: b.height, AppHash: b.root,
+		BlockTime:  time.UnixMilli(int64(b.timeMS)).UTC().Format(time.RFC3339Nano),
+		BlockAgeMS: 100, Partition: rpc.PartitionOK, Peers: 3, Validators: 4, PoolTxs: pool, CPUSeconds: 1, RSSBytes: 1 << 20, UptimeS: 60,
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.adjust != nil {
+		n.adjust(&s)
+	}
+	return s, nil
+}
