@@ -1,0 +1,265 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	cmtcfg "github.com/cometbft/cometbft/config"
+)
+
+// Config is everything a node is told. The fields up to Engine are the keys of config/app.toml; Engine is
+// CometBFT's own file, config/config.toml. A zero Config is refused: begin with Default or Load.
+type Config struct {
+	// Home is the node's directory: config/ and data/ are below it. It is not a key of any file.
+	Home string `mapstructure:"-"`
+
+	// Profile chooses the timeouts that are not set otherwise: "lan" for validators a few milliseconds
+	// apart, "wan" for validators across a continent or an ocean.
+	Profile string `mapstructure:"profile"`
+
+	API     APIConfig     `mapstructure:"api"`
+	Metrics MetricsConfig `mapstructure:"metrics"`
+	Plane   PlaneConfig   `mapstructure:"plane"`
+	Peers   PeersConfig   `mapstructure:"peers"`
+	Blocks  BlocksConfig  `mapstructure:"blocks"`
+	Pool    PoolConfig    `mapstructure:"pool"`
+	Store   StoreConfig   `mapstructure:"store"`
+	Memory  MemoryConfig  `mapstructure:"memory"`
+	Log     LogConfig     `mapstructure:"log"`
+
+	// Engine is CometBFT's configuration, tuned by the profile; see engine.go for what differs from its
+	// own defaults, and why.
+	Engine *cmtcfg.Config `mapstructure:"-"`
+
+	settings []Setting // where each value came from; filled by Load
+}
+
+// APIConfig is the HTTP API that people and programs use.
+type APIConfig struct {
+	// Listen is the address of the HTTP API.
+	Listen string `mapstructure:"listen"`
+	// ConnectionsMax bounds open connections: each one costs a file descriptor and a few kilobytes.
+	ConnectionsMax int `mapstructure:"connections_max"`
+}
+
+// MetricsConfig is the Prometheus endpoint: CometBFT's figures and ours in one place.
+type MetricsConfig struct {
+	// Listen is the endpoint's address; empty switches it off.
+	Listen string `mapstructure:"listen"`
+}
+
+// PlaneConfig reserves the port of the app plane, over which validators will attest reads to each other.
+// Nothing listens there yet; the key exists so that the port stays free and homes need no change later.
+type PlaneConfig struct {
+	Listen string `mapstructure:"listen"`
+}
+
+// PeersConfig says who may be a peer. The network is permissioned: a node that is neither listed here nor
+// configured as a peer in config.toml is dropped.
+type PeersConfig struct {
+	// Allow lists node ids in either form, 40 hex digits or 12D3Koo...; "*" admits every node.
+	Allow []string `mapstructure:"allow"`
+}
+
+// BlocksConfig paces blocks.
+type BlocksConfig struct {
+	// Idle is how long a proposer with nothing to propose waits for a transaction before it makes an empty
+	// block. It must be well below consensus.timeout_propose, or the others give up on an idle proposer.
+	Idle time.Duration `mapstructure:"idle"`
+}
+
+// PoolConfig bounds the transactions that wait for a block.
+type PoolConfig struct {
+	// TxsMax and BytesMax bound the pool as a whole; beyond them callers are told to come back.
+	TxsMax   int `mapstructure:"txs_max"`
+	BytesMax int `mapstructure:"bytes_max"`
+	// LocalTxsMax bounds what this node takes in from its own clients, so that validators whose clients all
+	// press at once still fit into each other's pools.
+	LocalTxsMax int `mapstructure:"local_txs_max"`
+	// AccountTxsMax bounds one account's share of a pool that is filling up.
+	AccountTxsMax int `mapstructure:"account_txs_max"`
+	// VerifyWorkers is how many processors may check signatures at once.
+	VerifyWorkers int `mapstructure:"verify_workers"`
+}
+
+// StoreConfig is the ledger's storage.
+type StoreConfig struct {
+	// DiskFreeMin is the free space in bytes below which new transactions are refused; the node stops
+	// cleanly before the disk is full.
+	DiskFreeMin uint64 `mapstructure:"disk_free_min"`
+	// KeepVersions is how many past heights stay readable from memory, and KeepHeights from disk.
+	KeepVersions int    `mapstructure:"keep_versions"`
+	KeepHeights  uint64 `mapstructure:"keep_heights"`
+}
+
+// MemoryConfig tunes the garbage collector. The environment variables GOGC and GOMEMLIMIT, where set, win.
+type MemoryConfig struct {
+	// GCPercent is how much the heap may grow over what lives before it is collected. State lives in
+	// arenas without pointers, which are cheap to keep and make a high figure affordable.
+	GCPercent int `mapstructure:"gc_percent"`
+	// LimitBytes is a soft limit of the whole process; 0 sets none.
+	LimitBytes int64 `mapstructure:"limit_bytes"`
+}
+
+// LogConfig says what is logged and how.
+type LogConfig struct {
+	// Level is a level for Tetrad's own lines, and after commas levels for parts: "engine" is all of
+	// CometBFT, and one of its modules can be named alone. Example: "info,engine:error,consensus:debug".
+	Level string `mapstructure:"level"`
+	// Format is text, json, or auto: text on a terminal, json otherwise.
+	Format string `mapstructure:"format"`
+}
+
+const (
+	// ProfileLAN suits validators in one building or region.
+	ProfileLAN = "lan"
+	// ProfileWAN suits validators up to about 150 ms apart.
+	ProfileWAN = "wan"
+
+	// BasePort is where a node's five ports begin unless it is told otherwise.
+	BasePort = 26656
+	// PortStep is the distance between the base ports of the nodes of a network on one machine.
+	PortStep = 10
+)
+
+// Ports of a node counted from its base port.
+const (
+	portP2P = iota
+	portRPC
+	portAPI
+	portPlane
+	portMetrics
+	portsUsed
+)
+
+// localAddress is host and port of one of a node's ports; everything binds the loopback interface unless
+// the operator decides otherwise.
+func localAddress(base, port int) string {
+	return fmt.Sprintf("127.0.0.1:%d", base+port)
+}
+
+// Default is the configuration of a node that is told nothing but its home and profile.
+func Default(home, profile string) Config {
+	c := Config{
+		Home:    home,
+		Profile: profile,
+		API:     APIConfig{Listen: localAddress(BasePort, portAPI), ConnectionsMax: 1024},
+		Metrics: MetricsConfig{Listen: localAddress(BasePort, portMetrics)},
+		Plane:   PlaneConfig{Listen: localAddress(BasePort, portPlane)},
+		Peers:   PeersConfig{Allow: []string{}},
+		Blocks:  BlocksConfig{Idle: 250 * time.Millisecond},
+		Pool:    PoolConfig{TxsMax: 50_000, BytesMax: 64 << 20, LocalTxsMax: 12_500, AccountTxsMax: 3_125, VerifyWorkers: 1},
+		Store:   StoreConfig{DiskFreeMin: 1 << 30, KeepVersions: 32, KeepHeights: 1000},
+		Memory:  MemoryConfig{GCPercent: 200},
+		Log:     LogConfig{Level: "info", Format: "auto"},
+		Engine:  engineDefaults(home, profile),
+	}
+	if profile == ProfileWAN {
+		c.Blocks.Idle = 400 * time.Millisecond
+	}
+	return c
+}
+
+// Validate lists every fault of the configuration at once, each naming the key it is about.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+
+	if c.Home == "" {
+		fault("home: a node needs a directory of its own")
+	}
+	if c.Profile != ProfileLAN && c.Profile != ProfileWAN {
+		fault("profile: %q is not one of lan, wan", c.Profile)
+	}
+	for key, address := range map[string]string{"api.listen": c.API.Listen, "plane.listen": c.Plane.Listen} {
+		if err := checkAddress(address); err != nil {
+			fault("%s: %w", key, err)
+		}
+	}
+	if c.Metrics.Listen != "" {
+		if err := checkAddress(c.Metrics.Listen); err != nil {
+			fault("metrics.listen: %w", err)
+		}
+	}
+	if c.API.ConnectionsMax < 1 {
+		fault("api.connections_max: %d leaves nobody in", c.API.ConnectionsMax)
+	}
+	if _, err := newAllowList(c.Peers.Allow, nil); err != nil {
+		fault("peers.allow: %w", err)
+	}
+	faults = append(faults, c.validateLimits()...)
+	if _, err := parseLevels(c.Log.Level); err != nil {
+		fault("log.level: %w", err)
+	}
+	if f := c.Log.Format; f != "auto" && f != "text" && f != "json" {
+		fault("log.format: %q is not one of auto, text, json", f)
+	}
+	if c.Engine == nil {
+		fault("engine: no CometBFT configuration")
+	} else {
+		faults = append(faults, engineFaults(c)...)
+	}
+	return errors.Join(faults...)
+}
+
+// validateLimits checks the figures of blocks, pool, store and memory.
+func (c Config) validateLimits() []error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+
+	if c.Blocks.Idle < 0 {
+		fault("blocks.idle: %v is negative", c.Blocks.Idle)
+	}
+	if c.Pool.TxsMax < 1 {
+		fault("pool.txs_max: %d leaves no room for a transaction", c.Pool.TxsMax)
+	}
+	if c.Pool.BytesMax < poolBytesFloor {
+		fault("pool.bytes_max: %d is less than one block holds, %d", c.Pool.BytesMax, poolBytesFloor)
+	}
+	if c.Pool.LocalTxsMax < 1 || c.Pool.LocalTxsMax > c.Pool.TxsMax {
+		fault("pool.local_txs_max: %d is not between 1 and pool.txs_max, %d", c.Pool.LocalTxsMax, c.Pool.TxsMax)
+	}
+	if c.Pool.VerifyWorkers < 1 || c.Pool.VerifyWorkers > verifyWorkersMax {
+		fault("pool.verify_workers: %d is not between 1 and %d", c.Pool.VerifyWorkers, verifyWorkersMax)
+	}
+	if c.Pool.AccountTxsMax < 1 || c.Pool.AccountTxsMax > c.Pool.TxsMax {
+		fault("pool.account_txs_max: %d is not between 1 and pool.txs_max, %d", c.Pool.AccountTxsMax, c.Pool.TxsMax)
+	}
+	if c.Store.KeepVersions < 2 {
+		fault("store.keep_versions: %d is less than 2: readers of the last height would lose it with the next block", c.Store.KeepVersions)
+	}
+	if c.Store.DiskFreeMin < diskFreeFloor {
+		fault("store.disk_free_min: %d is less than %d: the node stops at that in any case", c.Store.DiskFreeMin, uint64(diskFreeFloor))
+	}
+	if c.Memory.GCPercent < 10 {
+		fault("memory.gc_percent: %d would spend the machine on collecting garbage; at least 10", c.Memory.GCPercent)
+	}
+	if c.Memory.LimitBytes < 0 {
+		fault("memory.limit_bytes: %d is negative", c.Memory.LimitBytes)
+	}
+	return faults
+}
+
+// poolBytesFloor is one full block: a smaller pool could never fill one.
+const poolBytesFloor = 2 << 20
+
+// verifyWorkersMax is beyond what any machine's signature checks profit from.
+const verifyWorkersMax = 64
+
+// diskFreeFloor is where the store stops by itself.
+const diskFreeFloor = 256 << 20
+
+// checkAddress accepts host:port with a numeric port.
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is not host:port", address)
+	}
+	if n, err := net.LookupPort("tcp", port); err != nil || n == 0 || strings.Trim(port, "0123456789") != "" {
+		return fmt.Errorf("%q has no port between 1 and 65535", address)
+	}
+	return nil
+}

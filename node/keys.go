@@ -1,0 +1,133 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	cmtcrypto "github.com/cometbft/cometbft/crypto"
+	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
+	cmtjson "github.com/cometbft/cometbft/libs/json"
+	cmtlp2p "github.com/cometbft/cometbft/lp2p"
+	cmtp2p "github.com/cometbft/cometbft/p2p"
+	cmtprivval "github.com/cometbft/cometbft/privval"
+
+	"github.com/tetradledger/tetrad/crypto"
+)
+
+// Identity is who a node is to its peers and to the ledger.
+type Identity struct {
+	NodeID    string           // classic transport: 40 hex digits
+	PeerID    string           // libp2p: 12D3Koo...
+	Validator crypto.PublicKey // consensus key
+}
+
+// loadNodeKey reads the key that names this node to its peers.
+func loadNodeKey(path string) (*cmtp2p.NodeKey, error) {
+	data, err := readSecret(path, "node key")
+	if err != nil {
+		return nil, err
+	}
+	key := new(cmtp2p.NodeKey)
+	if err := cmtjson.Unmarshal(data, key); err != nil || key.PrivKey == nil {
+		return nil, fmt.Errorf("%s is not a node key: %w", path, errOr(err, "it holds no private key"))
+	}
+	return key, nil
+}
+
+// loadValidator reads the validator's key and what it signed last. CometBFT's own loader ends the process
+// when a file is missing or broken; this one says what to do.
+//
+// The state file is what keeps a validator from signing twice after a crash. It may be missing only where
+// nothing can have been signed yet: when there are no blocks.
+func loadValidator(keyPath, statePath string, hasBlocks bool) (*cmtprivval.FilePV, error) {
+	data, err := readSecret(keyPath, "validator key")
+	if err != nil {
+		return nil, err
+	}
+	var key cmtprivval.FilePVKey
+	if err := cmtjson.Unmarshal(data, &key); err != nil || key.PrivKey == nil {
+		return nil, fmt.Errorf("%s is not a validator key: %w", keyPath, errOr(err, "it holds no private key"))
+	}
+	if key.PrivKey.Type() != cmted25519.KeyType {
+		return nil, fmt.Errorf("%s holds a key of type %s; validators use ed25519", keyPath, key.PrivKey.Type())
+	}
+	validator := cmtprivval.NewFilePV(key.PrivKey, keyPath, statePath)
+
+	data, err = os.ReadFile(statePath)
+	if errors.Is(err, fs.ErrNotExist) {
+		if hasBlocks {
+			return nil, fmt.Errorf("%s is missing although this node has blocks: without it the validator could sign twice and lose its power; "+
+				"restore the newest copy, or start from an empty data directory", statePath)
+		}
+		return validator, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the validator's state: %w", err)
+	}
+	var state cmtprivval.FilePVLastSignState
+	if err := cmtjson.Unmarshal(data, &state); err != nil {
+		return nil, fmt.Errorf("%s is not a validator's state: %w", statePath, err)
+	}
+	last := &validator.LastSignState // keeps its own path
+	last.Height, last.Round, last.Step = state.Height, state.Round, state.Step
+	last.Signature, last.SignBytes = state.Signature, state.SignBytes
+	return validator, nil
+}
+
+// readSecret refuses key files that others on this machine can read.
+func readSecret(path, what string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the %s: %w", what, err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by other users (mode %04o); run `chmod 600 %s`", path, mode, path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the %s: %w", what, err)
+	}
+	return data, nil
+}
+
+// errOr is err, or what a missing part of a well-formed file means.
+func errOr(err error, otherwise string) error {
+	if err != nil {
+		return err
+	}
+	return errors.New(otherwise)
+}
+
+// identify derives all of a node's names.
+func identify(nodeKey, validatorKey cmtcrypto.PrivKey) (Identity, error) {
+	peerID, err := cmtlp2p.IDFromPrivateKey(nodeKey)
+	if err != nil {
+		return Identity{}, fmt.Errorf("derive the libp2p id: %w", err)
+	}
+	return Identity{
+		NodeID:    string(cmtp2p.PubKeyToID(nodeKey.PubKey())),
+		PeerID:    peerID.String(),
+		Validator: crypto.PublicKey{Type: crypto.KeyEd25519, Bytes: validatorKey.PubKey().Bytes()},
+	}, nil
+}
+
+// newKeys makes a node's two keys and the files that hold them.
+func newKeys() (nodeFile, validatorFile, stateFile []byte, id Identity, err error) {
+	nodeKey, validatorKey := cmted25519.GenPrivKey(), cmted25519.GenPrivKey()
+	if id, err = identify(nodeKey, validatorKey); err != nil {
+		return nil, nil, nil, id, err
+	}
+	validator := cmtprivval.NewFilePV(validatorKey, "", "")
+	if nodeFile, err = cmtjson.MarshalIndent(&cmtp2p.NodeKey{PrivKey: nodeKey}, "", "  "); err != nil {
+		return nil, nil, nil, id, fmt.Errorf("write the node key: %w", err)
+	}
+	if validatorFile, err = cmtjson.MarshalIndent(validator.Key, "", "  "); err != nil {
+		return nil, nil, nil, id, fmt.Errorf("write the validator key: %w", err)
+	}
+	if stateFile, err = cmtjson.MarshalIndent(&validator.LastSignState, "", "  "); err != nil {
+		return nil, nil, nil, id, fmt.Errorf("write the validator's state: %w", err)
+	}
+	return nodeFile, validatorFile, stateFile, id, nil
+}

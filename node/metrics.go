@@ -1,0 +1,195 @@
+package node
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	cmtblocksync "github.com/cometbft/cometbft/blocksync"
+	cmtcs "github.com/cometbft/cometbft/consensus"
+	cmtmempool "github.com/cometbft/cometbft/mempool"
+	cmtnode "github.com/cometbft/cometbft/node"
+	cmtp2p "github.com/cometbft/cometbft/p2p"
+	cmtproxy "github.com/cometbft/cometbft/proxy"
+	cmtstate "github.com/cometbft/cometbft/state"
+	cmtstatesync "github.com/cometbft/cometbft/statesync"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tetradledger/tetrad/app"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/ledger/store"
+)
+
+// namespace begins the names of our metrics; CometBFT's begin with cometbft.
+const namespace = "tetrad"
+
+// metrics are the node's own figures. It observes the app; what can be asked is asked at each scrape instead.
+type metrics struct {
+	registry *prometheus.Registry
+
+	height    prometheus.Gauge
+	txs       *prometheus.CounterVec // by result
+	blockTxs  prometheus.Histogram
+	execution prometheus.Histogram
+	tree      prometheus.Histogram
+	storing   prometheus.Histogram
+	decoding  prometheus.Histogram
+	verified  prometheus.Counter
+	bad       prometheus.Counter
+	verifying prometheus.Counter
+	refused   *prometheus.CounterVec // by slug
+	proposed  prometheus.Counter
+	requests  *prometheus.HistogramVec // by method, route and status
+}
+
+var _ app.Observer = (*metrics)(nil)
+
+// timeBuckets range from what a nearly empty block takes to what stops consensus.
+var timeBuckets = prometheus.ExponentialBuckets(0.0001, 2, 16)
+
+func newMetrics(chainID, moniker string) *metrics {
+	labels := prometheus.Labels{"chain_id": chainID, "node": moniker}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels})
+	}
+	times := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels, Buckets: timeBuckets})
+	}
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		height:   prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "height", Help: "Newest committed height.", ConstLabels: labels}),
+		txs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "transactions_total", Help: "Signed transactions in committed blocks.", ConstLabels: labels,
+		}, []string{"result"}),
+		blockTxs: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "block_transactions", Help: "Signed transactions per block.", ConstLabels: labels,
+			Buckets: append([]float64{0}, prometheus.ExponentialBuckets(1, 4, 9)...),
+		}),
+		decoding:  times("block_decode_seconds", "Decoding a block and verifying what was not verified before."),
+		execution: times("block_execution_seconds", "Executing a block's transactions."),
+		tree:      times("tree_seconds", "Computing the state root of a block."),
+		storing:   times("store_seconds", "Making a block durable."),
+		verified:  counter("signatures_verified_total", "Signatures checked."),
+		bad:       counter("signatures_bad_total", "Signatures that did not verify."),
+		verifying: counter("signatures_seconds_total", "Time spent on checking signatures."),
+		proposed:  counter("blocks_proposed_total", "Proposals made by this node."),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "refused_total", Help: "Transactions that were not let into the pool.", ConstLabels: labels,
+		}, []string{"reason"}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "http_request_seconds", Help: "Answers of the HTTP API.", ConstLabels: labels,
+			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
+		}, []string{"method", "route", "status"}),
+	}
+	m.registry.MustRegister(m.height, m.txs, m.blockTxs, m.decoding, m.execution, m.tree, m.storing,
+		m.verified, m.bad, m.verifying, m.proposed, m.refused, m.requests)
+	return m
+}
+
+// watch adds what is asked at scrape time.
+func (m *metrics) watch(a *app.App, s *store.Store, chainID, moniker string) {
+	labels := prometheus.Labels{"chain_id": chainID, "node": moniker}
+	gauge := func(name, help string, value func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels}, value))
+	}
+	gauge("pool_transactions", "Transactions waiting for a block.", func() float64 { return float64(a.PoolStats().Txs) })
+	gauge("pool_bytes", "Bytes of the transactions waiting for a block.", func() float64 { return float64(a.PoolStats().Bytes) })
+	gauge("pool_queued", "Transactions waiting to be verified.", func() float64 { return float64(a.PoolStats().Queued) })
+	gauge("state_leaves", "Leaves of the state tree.", func() float64 { return float64(s.Stats().Tree.Leaves) })
+	gauge("disk_free_bytes", "Free space on the disk that holds the ledger.", func() float64 { return float64(s.Stats().DiskFree) })
+	gauge("store_unfolded_bytes", "Bytes that a restart would replay.", func() float64 { return float64(s.Stats().Unfolded) })
+	gauge("store_table_bytes", "Size of the ledger's tables on disk.", func() float64 { return float64(s.Stats().TableBytes) })
+	gauge("replay_records", "Replay records in memory.", func() float64 { return float64(s.Stats().Records) })
+}
+
+// Verified implements app.Observer.
+func (m *metrics) Verified(signatures, bad int, took time.Duration) {
+	m.verified.Add(float64(signatures))
+	m.bad.Add(float64(bad))
+	m.verifying.Add(took.Seconds())
+}
+
+// Refused implements app.Observer.
+func (m *metrics) Refused(code ledger.Code, txs int) {
+	m.refused.WithLabelValues(code.Info().Slug).Add(float64(txs))
+}
+
+// Proposed implements app.Observer.
+func (m *metrics) Proposed(uint64, int, int) { m.proposed.Inc() }
+
+// Committed implements app.Observer.
+func (m *metrics) Committed(b app.BlockStats) {
+	m.height.Set(float64(b.Height))
+	m.txs.WithLabelValues("committed").Add(float64(b.Txs - b.Failed))
+	m.txs.WithLabelValues("failed").Add(float64(b.Failed))
+	m.blockTxs.Observe(float64(b.Txs))
+	m.decoding.Observe(b.Decode.Seconds())
+	m.execution.Observe(b.Execute.Seconds())
+	m.tree.Observe(b.Stage.Seconds())
+	m.storing.Observe(b.Commit.Seconds())
+}
+
+// answered takes in one request of the HTTP API.
+func (m *metrics) answered(method, route string, status int, took time.Duration) {
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// handler serves our figures and CometBFT's, which live in Prometheus' global registry.
+func (m *metrics) handler() http.Handler {
+	mux := http.NewServeMux()
+	both := prometheus.Gatherers{m.registry, prometheus.DefaultGatherer}
+	mux.Handle("GET /metrics", promhttp.HandlerFor(both, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	return mux
+}
+
+// engineFigures are the metrics of CometBFT's parts.
+type engineFigures struct {
+	consensus *cmtcs.Metrics
+	p2p       *cmtp2p.Metrics
+	mempool   *cmtmempool.Metrics
+	state     *cmtstate.Metrics
+	proxy     *cmtproxy.Metrics
+	blocksync *cmtblocksync.Metrics
+	statesync *cmtstatesync.Metrics
+}
+
+var (
+	engineFiguresMu sync.Mutex
+	engineFiguresOf = map[string]engineFigures{} // by chain id; guarded by engineFiguresMu
+)
+
+// figuresOf makes CometBFT's figures once per process and chain: they register themselves globally, and the
+// second node of a process, in a test, would panic. Such nodes share them.
+func figuresOf(chainID string) engineFigures {
+	engineFiguresMu.Lock()
+	defer engineFiguresMu.Unlock()
+	if f, ok := engineFiguresOf[chainID]; ok {
+		return f
+	}
+	const prefix, label = "cometbft", "chain_id"
+	f := engineFigures{
+		cmtcs.PrometheusMetrics(prefix, label, chainID), cmtp2p.PrometheusMetrics(prefix, label, chainID),
+		cmtmempool.PrometheusMetrics(prefix, label, chainID), cmtstate.PrometheusMetrics(prefix, label, chainID),
+		cmtproxy.PrometheusMetrics(prefix, label, chainID), cmtblocksync.PrometheusMetrics(prefix, label, chainID),
+		cmtstatesync.PrometheusMetrics(prefix, label, chainID),
+	}
+	engineFiguresOf[chainID] = f
+	return f
+}
+
+// engineMetrics is how CometBFT asks for its figures.
+func engineMetrics(enabled bool) cmtnode.MetricsProvider {
+	return func(chainID string) (*cmtcs.Metrics, *cmtp2p.Metrics, *cmtmempool.Metrics, *cmtstate.Metrics,
+		*cmtproxy.Metrics, *cmtblocksync.Metrics, *cmtstatesync.Metrics,
+	) {
+		if !enabled {
+			return cmtcs.NopMetrics(), cmtp2p.NopMetrics(), cmtmempool.NopMetrics(), cmtstate.NopMetrics(),
+				cmtproxy.NopMetrics(), cmtblocksync.NopMetrics(), cmtstatesync.NopMetrics()
+		}
+		f := figuresOf(chainID)
+		return f.consensus, f.p2p, f.mempool, f.state, f.proxy, f.blocksync, f.statesync
+	}
+}

@@ -1,0 +1,240 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	cmtcfg "github.com/cometbft/cometbft/config"
+	cmtlog "github.com/cometbft/cometbft/libs/log"
+	cmtnode "github.com/cometbft/cometbft/node"
+	cmttypes "github.com/cometbft/cometbft/types"
+
+	"github.com/tetradledger/tetrad/abci"
+	"github.com/tetradledger/tetrad/app"
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/genesis"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/ledger/store"
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+// The steps of New, in the order in which an operator can do something about their errors: files, ports, the
+// ledger, CometBFT.
+
+// openHome takes the home and reads what it says about chain and peers.
+func (n *Node) openHome() error {
+	var err error
+	if n.lock, err = lockHome(n.config.Home); err != nil {
+		return err
+	}
+	if n.doc, err = readGenesis(n.config.Engine.GenesisFile()); err != nil {
+		return err
+	}
+	n.allowed, err = newAllowList(n.config.Peers.Allow, configuredPeers(n.config.Engine.P2P))
+	if err != nil {
+		return fmt.Errorf("peers of config.toml: %w", err)
+	}
+	n.tuneMemory()
+	return nil
+}
+
+// readGenesis reads the document the network begins with, and refuses a draft.
+func readGenesis(path string) (*genesis.Doc, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing: put the network's genesis document there", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the genesis document: %w", err)
+	}
+	doc, err := genesis.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := doc.Validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return doc, nil
+}
+
+// tuneMemory sets the garbage collector, unless the environment has done so. Both settings are the
+// process's: with several nodes in one process, in a test, the last one decides.
+func (n *Node) tuneMemory() {
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(n.config.Memory.GCPercent)
+	}
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set && n.config.Memory.LimitBytes > 0 {
+		debug.SetMemoryLimit(n.config.Memory.LimitBytes)
+	}
+}
+
+// openPorts opens the ports we serve and looks whether CometBFT's is free, before anything is written.
+func (n *Node) openPorts() error {
+	p2p, err := tcpAddress(n.config.Engine.P2P.ListenAddress)
+	if err != nil {
+		return fmt.Errorf("p2p.laddr: %w", err)
+	}
+	network := "tcp"
+	if n.config.Engine.P2P.LibP2PEnabled() {
+		network = "udp"
+	}
+	if err := probe("p2p.laddr in config.toml", network, p2p); err != nil {
+		return err
+	}
+	if n.apiListener, err = listen("api.listen in app.toml", n.config.API.Listen, n.config.API.ConnectionsMax); err != nil {
+		return err
+	}
+	if laddr := n.config.Engine.RPC.ListenAddress; laddr != "" {
+		address, err := tcpAddress(laddr)
+		if err != nil {
+			return fmt.Errorf("rpc.laddr: %w", err)
+		}
+		if n.rpcListener, err = listen("rpc.laddr in config.toml", address, n.config.Engine.RPC.MaxOpenConnections); err != nil {
+			return err
+		}
+	}
+	if n.config.Metrics.Listen == "" {
+		return nil
+	}
+	n.metricsListener, err = listen("metrics.listen in app.toml", n.config.Metrics.Listen, metricsConnectionsMax)
+	return err
+}
+
+// metricsConnectionsMax is more than the collectors one node has.
+const metricsConnectionsMax = 16
+
+// openLedger opens the state and the application over it.
+func (n *Node) openLedger() error {
+	c := n.config
+	n.metrics = newMetrics(n.doc.ChainID, c.Engine.Moniker)
+	var err error
+	n.validator, err = loadValidator(c.Engine.PrivValidatorKeyFile(), c.Engine.PrivValidatorStateFile(), hasBlocks(c.Engine))
+	if err != nil {
+		return err
+	}
+	if n.store, err = store.Open(store.Options{
+		Dir: c.ledgerDir(), Genesis: n.doc.Hash(), Logger: n.log.With("module", "store"),
+		KeepVersions: c.Store.KeepVersions, KeepHeights: c.Store.KeepHeights, DiskFreeMin: c.Store.DiskFreeMin,
+	}); err != nil {
+		return fmt.Errorf("open the ledger: %w", err)
+	}
+	n.app, err = app.New(app.Options{
+		Genesis: n.doc, Store: n.store, Logger: n.log.With("module", "app"), Observer: n.metrics,
+		SelfAddress: n.validator.GetAddress(), Idle: c.Blocks.Idle,
+		Pool: app.PoolOptions{
+			TxsMax: c.Pool.TxsMax, BytesMax: c.Pool.BytesMax, LocalTxsMax: c.Pool.LocalTxsMax, AccountTxsMax: c.Pool.AccountTxsMax,
+		},
+		Verify: app.VerifyOptions{Workers: c.Pool.VerifyWorkers},
+	})
+	if err != nil {
+		return fmt.Errorf("open the ledger: %w", err)
+	}
+	n.metrics.watch(n.app, n.store, n.doc.ChainID, c.Engine.Moniker)
+	n.places, err = openLocator(c.Engine, n.log.With("module", "index"))
+	return err
+}
+
+// hasBlocks tells whether CometBFT has kept blocks in this home before.
+func hasBlocks(e *cmtcfg.Config) bool {
+	entries, err := os.ReadDir(filepath.Join(e.DBDir(), "blockstore.db"))
+	return err == nil && len(entries) > 0
+}
+
+// openEngine makes CometBFT's node, which replays blocks that the ledger has not executed.
+func (n *Node) openEngine() error {
+	nodeKey, err := loadNodeKey(n.config.Engine.NodeKeyFile())
+	if err != nil {
+		return err
+	}
+	if n.identity, err = identify(nodeKey.PrivKey, n.validator.Key.PrivKey); err != nil {
+		return err
+	}
+	n.turns = newTurns(n.config.Engine.Consensus, n.validator.GetAddress(), n.log.With("module", "turns"))
+	application := abci.New(n.app, abci.Options{
+		Version: n.options.version, ChainID: n.doc.ChainID, Logger: n.log.With("module", "abci"),
+		Peer: n.allowed.allows, Decided: n.decided,
+	})
+	creator := abci.NewClientCreator(application)
+	if wrap := n.options.parts.Creator; wrap != nil {
+		creator = wrap(creator)
+	}
+	var signer cmttypes.PrivValidator = n.validator
+	if wrap := n.options.parts.Signer; wrap != nil {
+		signer = wrap(signer)
+	}
+	// CometBFT's own RPC server stays off: ours serves its handlers (engineRPC). The consensus part must be
+	// the very one turns holds.
+	engine := *n.config.Engine
+	ownRPC := *engine.RPC
+	ownRPC.ListenAddress = ""
+	engine.RPC = &ownRPC
+	engineLog := newBridge(n.log, n.dog.hear)
+	n.engine, err = cmtnode.NewNode(&engine, signer, nodeKey, creator, n.engineGenesis,
+		cmtcfg.DefaultDBProvider, engineMetrics(n.config.Metrics.Listen != ""), engineLog)
+	if err != nil {
+		return fmt.Errorf("open CometBFT: %w", err)
+	}
+	if n.env, err = n.engine.ConfigureRPC(); err != nil {
+		return fmt.Errorf("open CometBFT's rpc: %w", err)
+	}
+	n.turns.validators = n.env.StateStore.LoadValidators
+	return n.openEngineRPC(engineLog)
+}
+
+// engineGenesis gives CometBFT the bytes our own hash covers.
+func (n *Node) engineGenesis() (*cmttypes.GenesisDoc, error) {
+	return cmttypes.GenesisDocFromJSON(n.doc.JSON())
+}
+
+// openEngineRPC prepares CometBFT's RPC; an empty rpc.laddr switches it off.
+func (n *Node) openEngineRPC(log cmtlog.Logger) error {
+	if n.config.Engine.RPC.ListenAddress == "" {
+		return nil
+	}
+	find := &finder{places: n.places, blocks: n.engine.BlockStore(), states: n.env.StateStore, receipt: n.receipt}
+	n.engineRPC = newEngineRPC(n.env, n.config.Engine.RPC, find, n.rpcListener, log.With("module", "rpc-server"))
+	return nil
+}
+
+// openServers prepares the HTTP API and the metrics.
+func (n *Node) openServers() error {
+	var serving rpc.Backend = backend{n}
+	if wrap := n.options.parts.Backend; wrap != nil {
+		serving = wrap(serving)
+	}
+	n.api = rpc.NewServer(serving, rpc.Options{
+		Node: n.config.Engine.Moniker, Version: n.options.version, Logger: n.log.With("module", "rpc"),
+		Observe: n.metrics.answered, Root: n.options.root,
+	})
+	// Requests that wait for something end with the node.
+	n.api.BaseContext = func(net.Listener) context.Context { return n.running }
+	if n.metricsListener != nil {
+		n.metricsServer = &http.Server{Handler: n.metrics.handler(), ReadHeaderTimeout: 5 * time.Second}
+	}
+	return nil
+}
+
+// decided hears of every decided block, in the goroutine that executes blocks.
+func (n *Node) decided(d abci.Decision) {
+	n.turns.decided(d)
+	n.places.note(d.Height, d.Txs)
+}
+
+// receipt finds what became of a transaction.
+func (n *Node) receipt(id crypto.Hash) (ledger.Receipt, bool) {
+	outcome, err := n.app.Outcome(id)
+	if err != nil {
+		n.log.Error("a receipt cannot be read", "txid", id, "err", err)
+		return ledger.Receipt{}, false
+	}
+	decided := outcome.Status == app.StatusCommitted || outcome.Status == app.StatusFailed
+	return outcome.Receipt, decided
+}
