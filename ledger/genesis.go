@@ -37,7 +37,7 @@ func ExecuteGenesis(p Params, ops []GenesisOp, timeMS uint64) (Outcome, error) {
 }
 
 func (s *state) applyGenesis(g *GenesisOp) error {
-	kind, r := g.Op.check()
+	kind, r := g.Op.check(g.Actor)
 	if r != nil {
 		return r
 	}

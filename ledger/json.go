@@ -135,7 +135,7 @@ func (r *jsonReader) op(value any, path string) Op {
 	if r.fault != nil {
 		return Op{}
 	}
-	if _, fault := op.check(); fault != nil {
+	if _, fault := op.check(crypto.Address{}); fault != nil {
 		r.fail(path, "%s", fault)
 	}
 	return op

@@ -22,8 +22,8 @@ func IsSystem(a crypto.Address) bool {
 
 // operation is what each kind of operation knows of itself.
 type operation interface {
-	// validate checks the shape alone, whatever the state.
-	validate() *Reject
+	// validate checks the shape alone, whatever the state. The actor is zero where it is not known yet.
+	validate(actor crypto.Address) *Reject
 	// apply does the operation for an actor whose authority was checked. After an error, the state is
 	// restored to what it was before the transaction.
 	apply(s *state, actor crypto.Address) error
@@ -88,8 +88,8 @@ func (m *Op) ActorOr(body crypto.Address) crypto.Address {
 }
 
 // validate checks an operation of a signed transaction.
-func (m *Op) validate() *Reject {
-	kind, r := m.check()
+func (m *Op) validate(actor crypto.Address) *Reject {
+	kind, r := m.check(actor)
 	if r != nil {
 		return r
 	}
@@ -99,8 +99,8 @@ func (m *Op) validate() *Reject {
 	return nil
 }
 
-// check checks an operation's shape, whoever submits it.
-func (m *Op) check() (*opKind, *Reject) {
+// check checks an operation's shape, whoever submits it; actor acts if the operation names nobody.
+func (m *Op) check(actor crypto.Address) (*opKind, *Reject) {
 	o, kind := m.kind()
 	if kind == nil {
 		return nil, reject(CodeUnknownOp, "")
@@ -110,7 +110,7 @@ func (m *Op) check() (*opKind, *Reject) {
 			return nil, r
 		}
 	}
-	if r := o.validate(); r != nil {
+	if r := o.validate(m.ActorOr(actor)); r != nil {
 		return nil, r.in(kind.name)
 	}
 	return kind, nil

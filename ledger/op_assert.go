@@ -2,7 +2,7 @@ package ledger
 
 import "github.com/tetradledger/tetrad/crypto"
 
-func (m *Assert) validate() *Reject {
+func (m *Assert) validate(crypto.Address) *Reject {
 	switch that := m.That.(type) {
 	case *Assert_Balance:
 		return that.Balance.validate().orNil("balance")

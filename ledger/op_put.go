@@ -6,7 +6,7 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 )
 
-func (m *Put) validate() *Reject {
+func (m *Put) validate(crypto.Address) *Reject {
 	if r := checkPath(m.Path); r != nil {
 		return r
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 )
 
-func (m *SetAccount) validate() *Reject {
+func (m *SetAccount) validate(crypto.Address) *Reject {
 	if len(m.Salt) != 0 && len(m.Salt) != SaltLen {
 		return reject(CodeBadField, "salt has %d bytes, must have 0 or %d", len(m.Salt), SaltLen)
 	}

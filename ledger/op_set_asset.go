@@ -2,7 +2,7 @@ package ledger
 
 import "github.com/tetradledger/tetrad/crypto"
 
-func (m *SetAsset) validate() *Reject {
+func (m *SetAsset) validate(crypto.Address) *Reject {
 	if r := checkAssetCode(m.Code); r != nil {
 		return r
 	}

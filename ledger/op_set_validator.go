@@ -8,7 +8,7 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 )
 
-func (m *SetValidator) validate() *Reject {
+func (m *SetValidator) validate(crypto.Address) *Reject {
 	if r := checkKey(m.KeyType, m.PublicKey); r != nil {
 		return r
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 )
 
-func (m *Transfer) validate() *Reject {
+func (m *Transfer) validate(actor crypto.Address) *Reject {
 	if r := checkID("to", m.To); r != nil {
 		return r
 	}
@@ -23,15 +23,15 @@ func (m *Transfer) validate() *Reject {
 	if IsSystem(crypto.Address(m.To)) {
 		return reject(CodeSystemRecipient, "to")
 	}
+	if bytes.Equal(actor[:], m.To) {
+		return reject(CodeSelfTransfer, "account %s", actor)
+	}
 	return nil
 }
 
 // apply moves the amount. The issuer holds no balance of its own asset: what leaves it is new supply, and
 // what reaches it ceases to be.
 func (m *Transfer) apply(s *state, actor crypto.Address) error {
-	if bytes.Equal(actor[:], m.To) {
-		return reject(CodeSelfTransfer, "account %s", actor)
-	}
 	assetID := crypto.Hash(m.Asset)
 	asset, err := s.asset(assetID)
 	if err != nil {
@@ -60,16 +60,16 @@ func (m *Transfer) apply(s *state, actor crypto.Address) error {
 	}
 	switch asset.value.Issuer {
 	case actor:
+		s.touch(from)
 		if err := s.mint(asset, amount); err != nil {
 			return err
 		}
-		s.touch(from)
 		return s.credit(to, assetID, amount)
 	case to.id:
-		s.touch(to)
 		if err := s.debit(from, assetID, amount); err != nil {
 			return err
 		}
+		s.touch(to)
 		return s.burn(asset, amount)
 	}
 	if err := s.debit(from, assetID, amount); err != nil {

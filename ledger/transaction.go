@@ -132,8 +132,9 @@ func (b *Body) validate() *Reject {
 	if len(b.Ops) > OpsMax {
 		return reject(CodeTooMany, "%d operations, at most %d allowed", len(b.Ops), OpsMax)
 	}
+	actor := crypto.Address(b.Actor)
 	for i := range b.Ops {
-		if r := b.Ops[i].validate(); r != nil {
+		if r := b.Ops[i].validate(actor); r != nil {
 			return r.at("ops", i)
 		}
 	}

@@ -1,0 +1,178 @@
+package ledger
+
+import (
+	"bytes"
+	"math/big"
+	"testing"
+
+	"github.com/tetradledger/tetrad/crypto"
+)
+
+// tester is what *testing.T and *rapid.T have in common.
+type tester interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Errorf(format string, args ...any)
+}
+
+var _ tester = (*testing.T)(nil)
+
+// checkChanges demands ascending unique keys and no change that changes nothing.
+func checkChanges(t tester, before memory, changes []Change) {
+	t.Helper()
+	for i, c := range changes {
+		if i > 0 && bytes.Compare(changes[i-1].Key, c.Key) >= 0 {
+			t.Fatalf("changes %x and %x are not ascending", changes[i-1].Key, c.Key)
+		}
+		old, existed := before[string(c.Key)]
+		if c.Value == nil && !existed {
+			t.Fatalf("change deletes %x, which is not there", c.Key)
+		}
+		if c.Value != nil && bytes.Equal(old, c.Value) {
+			t.Fatalf("change of %x changes nothing", c.Key)
+		}
+	}
+}
+
+// audit re-reads the whole state: every leaf decodes and encodes back, supplies are the sums of balances,
+// issuers hold nothing of their own, pages are dense, and the list of validators is complete.
+func audit(t tester, state memory) {
+	t.Helper()
+	sums := map[crypto.Hash]*big.Int{}
+	supplies := map[crypto.Hash]*Asset{}
+	pages, validators := 0, 0
+	for key, leaf := range state {
+		k := []byte(key)
+		again := reencode(t, k, leaf)
+		if !bytes.Equal(again, leaf) {
+			t.Fatalf("leaf %x encodes back to %x, was %x", k, again, leaf)
+		}
+		switch k[0] {
+		case PrefixAccount:
+			a, _ := DecodeAccount(leaf)
+			addBalances(t, sums, a.Balances)
+			pages -= int(a.Pages)
+			for page := range a.Pages {
+				more, err := DecodePage(state[string(KeyPage(crypto.Address(k[1:]), page))])
+				if err != nil || page+1 < a.Pages && len(more) != BalancesPerPage {
+					t.Fatalf("page %d of %x holds %d balances: %v", page, k[1:], len(more), err)
+				}
+			}
+		case PrefixPage:
+			more, _ := DecodePage(leaf)
+			addBalances(t, sums, more)
+			pages++
+		case PrefixAsset:
+			a, _ := DecodeAsset(leaf)
+			supplies[crypto.Hash(k[1:])] = &a
+		case PrefixValidator:
+			validators++
+		}
+	}
+	if pages != 0 {
+		t.Fatalf("%d pages belong to no account", pages)
+	}
+	if ids, _ := DecodeValidators(state[string(KeyValidators())]); len(ids) != validators {
+		t.Fatalf("%d validators, %d in the list", validators, len(ids))
+	}
+	checkSupplies(t, state, sums, supplies)
+}
+
+func addBalances(t tester, sums map[crypto.Hash]*big.Int, balances []Balance) {
+	for _, b := range balances {
+		if b.Amount.IsZero() {
+			t.Fatalf("a balance of %s is zero", b.Asset)
+		}
+		if sums[b.Asset] == nil {
+			sums[b.Asset] = new(big.Int)
+		}
+		sums[b.Asset].Add(sums[b.Asset], toBig(b.Amount))
+	}
+}
+
+func checkSupplies(t tester, state memory, sums map[crypto.Hash]*big.Int, supplies map[crypto.Hash]*Asset) {
+	for id := range sums {
+		if supplies[id] == nil {
+			t.Fatalf("balances of an asset that does not exist: %s", id)
+		}
+	}
+	for id, a := range supplies {
+		if AssetIDOf(a.Code) != id {
+			t.Fatalf("asset %s lies at %s", a.Code, id)
+		}
+		sum := sums[id]
+		if sum == nil {
+			sum = new(big.Int)
+		}
+		if sum.Cmp(toBig(a.Supply)) != 0 {
+			t.Fatalf("supply of %s is %s, balances sum to %s", a.Code, a.Supply, sum)
+		}
+		if leaf := state[string(KeyAccount(a.Issuer))]; leaf != nil {
+			issuer, _ := DecodeAccount(leaf)
+			if indexOf(issuer.Balances, id) >= 0 {
+				t.Fatalf("the issuer of %s holds some of it", a.Code)
+			}
+		}
+	}
+}
+
+// reencode decodes a leaf by its key and encodes it again.
+func reencode(t tester, key, leaf []byte) []byte {
+	t.Helper()
+	var again []byte
+	var err error
+	switch key[0] {
+	case PrefixAccount:
+		var a Account
+		a, err = DecodeAccount(leaf)
+		again = a.Append(nil)
+	case PrefixPage:
+		var p []Balance
+		p, err = DecodePage(leaf)
+		again = AppendPage(nil, p)
+	case PrefixAsset:
+		var a Asset
+		a, err = DecodeAsset(leaf)
+		again = a.Append(nil)
+	case PrefixEntry:
+		var e Entry
+		e, err = DecodeEntry(leaf)
+		again = e.Append(nil)
+	case PrefixValidator:
+		var v Validator
+		v, err = DecodeValidator(leaf)
+		again = v.Append(nil)
+	case PrefixParams:
+		var p Params
+		p, err = DecodeParams(leaf)
+		again = p.Append(nil)
+	case PrefixChain:
+		var c Chain
+		c, err = DecodeChain(leaf)
+		again = c.Append(nil)
+	case PrefixValidators:
+		var ids []crypto.ValidatorID
+		ids, err = DecodeValidators(leaf)
+		again = AppendValidators(nil, ids)
+	case PrefixRecord:
+		var r Record
+		r, err = DecodeRecord(leaf)
+		again = r.Append(nil)
+	case PrefixBucket:
+		var b Bucket
+		b, err = DecodeBucket(leaf)
+		again = b.Append(nil)
+	default:
+		t.Fatalf("unknown key %x", key)
+	}
+	if err != nil {
+		t.Fatalf("leaf %x: %v", key, err)
+	}
+	return again
+}
+
+func toBig(a Amount) *big.Int {
+	n := new(big.Int).SetUint64(a.Hi)
+	n.Lsh(n, 64)
+	return n.Add(n, new(big.Int).SetUint64(a.Lo))
+}
