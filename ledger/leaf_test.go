@@ -1,0 +1,302 @@
+package ledger
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tetradledger/tetrad/crypto"
+	"pgregory.net/rapid"
+)
+
+// someLeaves has one good leaf of every kind, by the key that says how to read it.
+func someLeaves() map[string]struct{ key, leaf []byte } {
+	alice := testKey("alice")
+	usd := AssetIDOf("usd")
+	account := Account{
+		Policy: *SingleKey(crypto.PublicKey{Type: crypto.KeyEd25519, Bytes: alice.public}),
+		Lanes:  []LaneState{{ID: 1, Seq: 2}, {ID: 9, Seq: 1}}, LogCount: 3, LogHead: crypto.Sum([]byte("head")),
+		Balances: []Balance{{Asset: usd, Amount: Amount{Lo: 1250}}},
+	}
+	asset := Asset{Code: "usd", Scale: 2, Issuer: alice.address, MaxSupply: SupplyMax, Supply: Amount{Lo: 1250}}
+	entry := Entry{Version: 7, ModifiedHeight: 3, Value: []byte("blue")}
+	validator := Validator{KeyType: crypto.KeyEd25519, PublicKey: alice.public, Power: 10, Name: "v1", Faults: 1, LastFaultHeight: 2}
+	ids := []crypto.ValidatorID{{1}, {2}}
+	return map[string]struct{ key, leaf []byte }{
+		"account":    {KeyAccount(alice.address), account.Append(nil)},
+		"page":       {KeyPage(alice.address, 1), AppendPage(nil, account.Balances)},
+		"asset":      {KeyAsset(usd), asset.Append(nil)},
+		"entry":      {KeyEntry(alice.address, "config/colour"), entry.Append(nil)},
+		"validator":  {KeyValidator(validator.ID()), validator.Append(nil)},
+		"validators": {KeyValidators(), AppendValidators(nil, ids)},
+		"params":     {KeyParams(), DefaultParams().Append(nil)},
+		"chain":      {KeyChain(), Chain{Revision: 7, BucketsFrom: 3, BucketsTo: 5}.Append(nil)},
+		"record":     {KeyRecord(5, TxID{1}), Record{Code: CodeAssertFailed, Height: 3, Index: 4, Op: 1}.Append(nil)},
+		"bucket":     {KeyBucket(5), Bucket{Root: crypto.Sum([]byte("root")), Count: 9}.Append(nil)},
+	}
+}
+
+// decodeLeaf decodes a leaf of the kind its key names.
+func decodeLeaf(key, leaf []byte) (err error) {
+	switch key[0] {
+	case PrefixAccount:
+		_, err = DecodeAccount(leaf)
+	case PrefixPage:
+		_, err = DecodePage(leaf)
+	case PrefixAsset:
+		_, err = DecodeAsset(leaf)
+	case PrefixEntry:
+		_, err = DecodeEntry(leaf)
+	case PrefixValidator:
+		_, err = DecodeValidator(leaf)
+	case PrefixValidators:
+		_, err = DecodeValidators(leaf)
+	case PrefixParams:
+		_, err = DecodeParams(leaf)
+	case PrefixChain:
+		_, err = DecodeChain(leaf)
+	case PrefixRecord:
+		_, err = DecodeRecord(leaf)
+	case PrefixBucket:
+		_, err = DecodeBucket(leaf)
+	default:
+		err = fmt.Errorf("unknown prefix %d", key[0])
+	}
+	return err
+}
+
+func TestLeavesAreReversible(t *testing.T) {
+	for name, l := range someLeaves() {
+		if err := decodeLeaf(l.key, l.leaf); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if again := reencode(t, l.key, l.leaf); !bytes.Equal(again, l.leaf) {
+			t.Errorf("%s: encodes back to %x, was %x", name, again, l.leaf)
+		}
+	}
+}
+
+// TestLeavesAreStrict cuts, extends and relabels every leaf: none of it decodes.
+func TestLeavesAreStrict(t *testing.T) {
+	for name, l := range someLeaves() {
+		for n := range l.leaf {
+			if decodeLeaf(l.key, l.leaf[:n]) == nil {
+				t.Errorf("%s: the first %d of %d bytes decode", name, n, len(l.leaf))
+			}
+		}
+		if err := decodeLeaf(l.key, append(bytes.Clone(l.leaf), 0)); err == nil || !strings.Contains(err.Error(), "1 bytes left over") {
+			t.Errorf("%s: a trailing byte: %v", name, err)
+		}
+		other := bytes.Clone(l.leaf)
+		other[0] = 2
+		if err := decodeLeaf(l.key, other); err == nil || !strings.Contains(err.Error(), "version 2 is not known") {
+			t.Errorf("%s: another version: %v", name, err)
+		}
+	}
+}
+
+func TestLeafBounds(t *testing.T) {
+	balances := func(n int) (list []Balance) {
+		for i := range n {
+			list = append(list, Balance{Asset: crypto.Hash{byte(i), byte(i >> 8)}, Amount: Amount{Lo: 1}})
+		}
+		return list
+	}
+	lanes := func(n int) (list []LaneState) {
+		for i := range n {
+			list = append(list, LaneState{ID: uint64(i), Seq: 1})
+		}
+		return list
+	}
+	encode := func(a Account) []byte { return a.Append(nil) }
+	asset := func(a Asset) []byte { return a.Append(nil) }
+	validator := func(v Validator) []byte { return v.Append(nil) }
+	entry := func(e Entry) []byte { return e.Append(nil) }
+	key := testKey("v").public
+	twice := balances(2)
+	twice[1].Asset = twice[0].Asset
+	for name, c := range map[string]struct {
+		prefix byte
+		leaf   []byte
+		want   string
+	}{
+		"account empty":          {PrefixAccount, encode(Account{}), ""},
+		"account most balances":  {PrefixAccount, encode(Account{Balances: balances(8)}), ""},
+		"account many balances":  {PrefixAccount, encode(Account{Balances: balances(9)}), "9 balances, at most 8 allowed"},
+		"account most lanes":     {PrefixAccount, encode(Account{Lanes: lanes(64)}), ""},
+		"account many lanes":     {PrefixAccount, encode(Account{Lanes: lanes(65)}), "65 lanes, at most 64 allowed"},
+		"account lane order":     {PrefixAccount, encode(Account{Lanes: []LaneState{{2, 1}, {1, 1}}}), "lanes are not ascending"},
+		"account lane twice":     {PrefixAccount, encode(Account{Lanes: []LaneState{{1, 1}, {1, 2}}}), "lanes are not ascending"},
+		"account lane zero":      {PrefixAccount, encode(Account{Lanes: []LaneState{{1, 0}}}), "hold a zero"},
+		"account most pages":     {PrefixAccount, encode(Account{Pages: 32, Balances: balances(8)}), ""},
+		"account many pages":     {PrefixAccount, encode(Account{Pages: 33, Balances: balances(8)}), "too many pages"},
+		"account sparse":         {PrefixAccount, encode(Account{Pages: 1, Balances: balances(7)}), "pages behind a list that is not full"},
+		"account zero balance":   {PrefixAccount, encode(Account{Balances: make([]Balance, 1)}), "balance is zero"},
+		"account asset twice":    {PrefixAccount, encode(Account{Balances: twice}), "two balances of one asset"},
+		"account most members":   {PrefixAccount, encode(Account{Policy: Policy{Threshold: 1, Members: make([]Member, 32)}}), ""},
+		"account many members":   {PrefixAccount, encode(Account{Policy: Policy{Threshold: 1, Members: make([]Member, 33)}}), "33 policy members, at most 32 allowed"},
+		"account no members":     {PrefixAccount, encode(Account{Policy: Policy{Threshold: 1}}), "policy has a threshold and no members"},
+		"page full":              {PrefixPage, AppendPage(nil, balances(32)), ""},
+		"page too full":          {PrefixPage, AppendPage(nil, balances(33)), "33 balances, at most 32 allowed"},
+		"page empty":             {PrefixPage, AppendPage(nil, nil), "page is empty"},
+		"asset longest code":     {PrefixAsset, asset(Asset{Code: strings.Repeat("a", 16), MaxSupply: SupplyMax}), ""},
+		"asset long code":        {PrefixAsset, asset(Asset{Code: strings.Repeat("a", 17)}), "17 characters, at most 16 allowed"},
+		"asset no code":          {PrefixAsset, asset(Asset{}), "bad code"},
+		"asset largest scale":    {PrefixAsset, asset(Asset{Code: "a", Scale: 30}), ""},
+		"asset large scale":      {PrefixAsset, asset(Asset{Code: "a", Scale: 31}), "bad scale"},
+		"asset largest supply":   {PrefixAsset, asset(Asset{Code: "a", MaxSupply: SupplyMax, Supply: SupplyMax}), ""},
+		"asset supply above max": {PrefixAsset, asset(Asset{Code: "a", Supply: Amount{Lo: 1}}), "supply out of bounds"},
+		"asset max above all":    {PrefixAsset, asset(Asset{Code: "a", MaxSupply: Amount{Hi: 1 << 32}}), "supply out of bounds"},
+		"entry longest":          {PrefixEntry, entry(Entry{Version: 1, Value: make([]byte, 4096)}), ""},
+		"entry too long":         {PrefixEntry, entry(Entry{Version: 1, Value: make([]byte, 4097)}), "length out of bounds"},
+		"entry empty":            {PrefixEntry, entry(Entry{Version: 1}), "length out of bounds"},
+		"entry version":          {PrefixEntry, entry(Entry{Value: []byte{1}}), "version or length out of bounds"},
+		"validator most power":   {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key, Power: 1 << 40}), ""},
+		"validator much power":   {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key, Power: 1<<40 + 1}), "bad power"},
+		"validator longest name": {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key, Name: strings.Repeat("n", 70)}), ""},
+		"validator long name":    {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key, Name: strings.Repeat("n", 71)}), "71 characters, at most 70 allowed"},
+		"validator short key":    {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key[1:]}), "bad key"},
+		"validators order":       {PrefixValidators, AppendValidators(nil, []crypto.ValidatorID{{2}, {1}}), "ids are not ascending"},
+		"validators twice":       {PrefixValidators, AppendValidators(nil, []crypto.ValidatorID{{1}, {1}}), "ids are not ascending"},
+		"validators too many":    {PrefixValidators, AppendValidators(nil, make([]crypto.ValidatorID, ValidatorsLimit+1)), "too many validators"},
+		"chain backwards":        {PrefixChain, Chain{BucketsFrom: 2, BucketsTo: 1}.Append(nil), "buckets end before they begin"},
+		"params bad":             {PrefixParams, Params{}.Append(nil), "valid_for_max_ms is 0"},
+	} {
+		err := decodeLeaf([]byte{c.prefix}, c.leaf)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	bad := encode(Account{Policy: Policy{Threshold: 1, Members: make([]Member, 1)}})
+	bad[1+4+1] = 2
+	if err := decodeLeaf([]byte{PrefixAccount}, bad); err == nil || !strings.Contains(err.Error(), "policy member of unknown kind 2") {
+		t.Errorf("unknown kind of member: %v", err)
+	}
+}
+
+func TestKeysAreDistinct(t *testing.T) {
+	a := crypto.Address{1}
+	keys := [][]byte{
+		KeyAccount(a), KeyPage(a, 0), KeyPage(a, 1), KeyAsset(crypto.Hash(a)), KeyEntry(a, "p"), KeyValidator(crypto.ValidatorID(a)),
+		KeyParams(), KeyChain(), KeyValidators(), KeyRecord(1, TxID(a)), KeyBucket(1),
+	}
+	seen := map[string]bool{}
+	for _, k := range keys {
+		if seen[string(k)] {
+			t.Errorf("key %x twice", k)
+		}
+		seen[string(k)] = true
+	}
+	if got := fmt.Sprintf("%x", KeyRecord(0x0102, TxID{0xaa})[:10]); got != "100000000000000102aa" {
+		t.Errorf("record key begins with %s", got)
+	}
+}
+
+func TestParamsValidateListsEveryFault(t *testing.T) {
+	if err := DefaultParams().Validate(); err != nil {
+		t.Error(err)
+	}
+	bad := Params{ReplayGraceMS: paramGraceMax + 1, ReplayBucketMax: paramBucketCap + 1, ValidatorsMin: ValidatorsLimit + 1, ValidatorsMax: 1}
+	err := bad.Validate()
+	for _, name := range []string{"valid_for_max_ms", "replay_bucket_ms", "replay_grace_ms", "replay_bucket_max", "validators_min", "larger than validators_max"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("no word of %s in: %v", name, err)
+		}
+	}
+}
+
+func TestParamsBounds(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(p *Params)
+		good   bool
+	}{
+		"valid for least":       {func(p *Params) { p.ValidForMaxMS = 1000 }, true},
+		"valid for too little":  {func(p *Params) { p.ValidForMaxMS = 999 }, false},
+		"valid for most":        {func(p *Params) { p.ValidForMaxMS, p.ReplayBucketMS = paramValidForMax, 60_000 }, true},
+		"valid for too much":    {func(p *Params) { p.ValidForMaxMS, p.ReplayBucketMS = paramValidForMax+1, 60_000 }, false},
+		"bucket least":          {func(p *Params) { p.ReplayBucketMS, p.ReplayGraceMS = 1000, 0 }, true},
+		"bucket too small":      {func(p *Params) { p.ReplayBucketMS, p.ReplayGraceMS = 999, 0 }, false},
+		"buckets most":          {func(p *Params) { p.ReplayBucketMS, p.ReplayGraceMS = 1000, 4_096_999-p.ValidForMaxMS }, true},
+		"buckets too many":      {func(p *Params) { p.ReplayBucketMS, p.ReplayGraceMS = 1000, 4_097_000-p.ValidForMaxMS }, false},
+		"one record":            {func(p *Params) { p.ReplayBucketMax = 1 }, true},
+		"no record":             {func(p *Params) { p.ReplayBucketMax = 0 }, false},
+		"validators most":       {func(p *Params) { p.ValidatorsMax = ValidatorsLimit }, true},
+		"validators too many":   {func(p *Params) { p.ValidatorsMax = ValidatorsLimit + 1 }, false},
+		"validators min is max": {func(p *Params) { p.ValidatorsMin = p.ValidatorsMax }, true},
+		"validators min above":  {func(p *Params) { p.ValidatorsMin = p.ValidatorsMax + 1 }, false},
+		"no validators":         {func(p *Params) { p.ValidatorsMin = 0 }, false},
+	} {
+		p := DefaultParams()
+		c.change(&p)
+		if err := p.Validate(); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestBucketHoldsWhatExpiresInIt(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := DefaultParams()
+		p.ReplayBucketMS = rapid.Uint64Range(paramBucketMin, paramBucketMax).Draw(t, "bucket")
+		until := rapid.Uint64Range(0, 1<<50).Draw(t, "until")
+		b := p.Bucket(until)
+		if until >= p.BucketEndMS(b) || b > 0 && until < p.BucketEndMS(b-1) {
+			t.Fatalf("%d lies in bucket %d, which ends at %d", until, b, p.BucketEndMS(b))
+		}
+	})
+}
+
+func TestCodesAreARegistry(t *testing.T) {
+	slugs := map[string]bool{}
+	var last Code
+	classes := map[Code]Class{0: ClassOK, 1: ClassMalformed, 100: ClassAuth, 200: ClassReplay, 300: ClassFunds,
+		600: ClassState, 700: ClassGovernance, 800: ClassLimit, 900: ClassNode}
+	for i, c := range Codes() {
+		if i > 0 && c.Code <= last {
+			t.Errorf("%d follows %d", c.Code, last)
+		}
+		last = c.Code
+		begin := c.Code / 100 * 100
+		if begin == 0 && c.Code > 0 {
+			begin = 1
+		}
+		if classes[begin] != c.Class {
+			t.Errorf("%d is of class %s, its range is %s", c.Code, c.Class, classes[begin])
+		}
+		if slugs[c.Slug] || strings.Trim(c.Slug, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			t.Errorf("bad slug %q", c.Slug)
+		}
+		slugs[c.Slug] = true
+		if !strings.HasSuffix(c.Message, ".") || strings.ToUpper(c.Message[:1]) != c.Message[:1] {
+			t.Errorf("%q is not a sentence", c.Message)
+		}
+		if found, ok := CodeBySlug(c.Slug); !ok || found != c.Code {
+			t.Errorf("slug %s finds %d", c.Slug, found)
+		}
+	}
+	if info := Code(99_999).Info(); info.Class != ClassUnknown || info.Slug != "code_99999" {
+		t.Errorf("an unknown code is %+v", info)
+	}
+	if _, ok := CodeBySlug("no_such"); ok {
+		t.Error("an unknown slug was found")
+	}
+}
+
+func TestReceiptIsReversible(t *testing.T) {
+	r := Receipt{Txid: make([]byte, 32), Height: 7, Index: 1, Code: uint32(CodeAssertFailed), Op: 2}
+	got, err := DecodeReceipt(r.Encode())
+	if err != nil || !got.Equal(&r) || got.Outcome() != CodeAssertFailed || got.ID() != (TxID{}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range [][]byte{nil, append(r.Encode(), 0), (&Receipt{Txid: make([]byte, 31)}).Encode()} {
+		if _, err := DecodeReceipt(bad); err == nil {
+			t.Errorf("%x decodes", bad)
+		}
+	}
+	record := Record{Code: CodeAssertFailed, Height: 7, Index: 1, Op: 2}
+	if again := record.Receipt(TxID{}); !again.Equal(&r) {
+		t.Errorf("the record's receipt is %+v", again)
+	}
+}
