@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+
+	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+// chainIdentity is which ledger a transaction is for: signatures cover both.
+type chainIdentity struct {
+	id      string
+	genesis crypto.Hash
+}
+
+// link is this client home's connection to the network.
+type link struct {
+	*client.Client
+	chain   chainIdentity
+	session *session
+}
+
+// connect makes a link. It asks a node for the chain's identity only if client.toml does not have it.
+func (c *cli) connect(ctx context.Context, consistency string) (*link, error) {
+	home, err := c.loadClientHome()
+	if err != nil {
+		return nil, err
+	}
+	l := &link{}
+	if l.chain, err = c.identity(ctx); err != nil {
+		return nil, err
+	}
+	l.session = openSession(home, l.chain.genesis.String())
+	l.Client, err = c.newClient(consistency, l.session.height())
+	return l, err
+}
+
+// close remembers how far the network was, for the next command's reads.
+func (l *link) close() { l.session.saw(l.Token()) }
+
+func (c *cli) newClient(consistency string, minHeight uint64) (*client.Client, error) {
+	endpoints, err := c.endpoints()
+	if err != nil {
+		return nil, err
+	}
+	if consistency == "" {
+		consistency = rpc.ConsistencySession
+	}
+	cl, err := client.New(client.Options{Endpoints: endpoints, Consistency: consistency, MinHeight: minHeight})
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	return cl, nil
+}
+
+// identity is the chain's, as client.toml says or else a node.
+func (c *cli) identity(ctx context.Context) (chainIdentity, error) {
+	known, err := c.savedIdentity()
+	if err != nil || (known.id != "" && !known.genesis.IsZero()) {
+		return known, err
+	}
+	cl, err := c.newClient(rpc.ConsistencyEventual, 0)
+	if err != nil {
+		return known, err
+	}
+	status, err := cl.Status(ctx)
+	if err != nil {
+		return known, err
+	}
+	return chainIdentity{id: status.ChainID, genesis: status.GenesisHash}, nil
+}
+
+// savedIdentity is what client.toml knows of the chain, without asking anybody.
+func (c *cli) savedIdentity() (chainIdentity, error) {
+	home, err := c.loadClientHome()
+	if err != nil {
+		return chainIdentity{}, err
+	}
+	known := chainIdentity{id: home.settings.ChainID}
+	if text := home.settings.GenesisHash; text != "" {
+		if known.genesis, err = crypto.ParseHash(text); err != nil {
+			return known, badConfig(err).next("genesis_hash in %s; 'tetrad genesis hash' prints it", home.path("config", "client.toml"))
+		}
+	}
+	return known, nil
+}
+
+// deadline bounds everything a command asks of nodes by --timeout.
+func (c *cli) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, c.v.GetDuration("timeout"))
+}

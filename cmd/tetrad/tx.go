@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+func newTx(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tx",
+		Short: "Sign and send transactions, and learn what became of them",
+		Long: `Sign and send transactions, and learn what became of them.
+
+The transaction's id is printed before anything is sent, so that its outcome can always be asked for.
+Amounts are a number and an asset, such as 12.50usd. Accounts are addresses or the names of your keys.`,
+	}
+	cmd.AddCommand(newTxTransfer(c), newTxAccount(c), newTxAsset(c), newTxPut(c),
+		newTxSend(c), newTxSign(c), newTxBroadcast(c), newTxStatus(c), newTxReceipt(c))
+	addKeyringFlag(cmd)
+	return cmd
+}
+
+// What --wait can wait for.
+const (
+	waitNone      = "none"
+	waitAccepted  = "accepted"
+	waitCommitted = "committed"
+	waitProof     = "proof"
+)
+
+// txFlags are common to all commands that make a transaction.
+type txFlags struct {
+	from           string
+	signWith       []string
+	memo           string
+	validFor       time.Duration
+	wait           string
+	dryRun         bool
+	offline        bool
+	idempotencyKey string
+	scales         []string
+}
+
+func (t *txFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&t.from, "from", "", "acting account: one of your keys, or an address (default client.toml's default_key)")
+	f.StringSliceVar(&t.signWith, "sign-with", nil, "keys to sign with, where they are not the acting account's own `NAMES`")
+	f.StringVar(&t.memo, "memo", "", "a short public note")
+	f.DurationVar(&t.validFor, "valid-for", 60*time.Second, "how long the transaction may wait for a block")
+	f.BoolVar(&t.dryRun, "dry-run", false, "ask a node what would happen, and send nothing")
+	f.BoolVar(&t.offline, "offline", false, "ask no node and print the signed transaction; needs chain_id and genesis_hash in client.toml, and --scale for amounts")
+	f.StringVar(&t.idempotencyKey, "idempotency-key", "", "with the same key, a repeated command sends the same transaction again, which takes effect at most once")
+	t.addWait(cmd)
+	addPassphraseFlags(cmd)
+}
+
+// addScales is for commands whose amounts need to know an asset's decimals.
+func (t *txFlags) addScales(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&t.scales, "scale", nil, "decimals of an asset, instead of asking a node: 2, or usd=2")
+}
+
+func (t *txFlags) addWait(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.wait, "wait", waitCommitted, "what to wait for: none, accepted (by a node) or committed (in a block)")
+}
+
+func (t *txFlags) check() error {
+	if err := checkWait(t.wait); err != nil {
+		return err
+	}
+	if t.validFor < time.Second || t.validFor > 24*time.Hour {
+		return usagef("--valid-for must be between 1s and 24h, not %s", t.validFor)
+	}
+	if t.offline && t.dryRun {
+		return usagef("--offline asks no node, and --dry-run asks one: choose")
+	}
+	if t.offline && t.idempotencyKey != "" {
+		return usagef("--idempotency-key is about sending, and --offline sends nothing: choose")
+	}
+	if len(t.idempotencyKey) > idempotencyKeyBytesMax {
+		return usagef("the idempotency key has %d bytes, at most %d are allowed", len(t.idempotencyKey), idempotencyKeyBytesMax)
+	}
+	if len(t.memo) > ledger.MemoBytesMax {
+		return usagef("the memo has %d bytes, at most %d are allowed", len(t.memo), ledger.MemoBytesMax)
+	}
+	return nil
+}
+
+func checkWait(wait string) error {
+	switch wait {
+	case waitNone, waitAccepted, waitCommitted:
+		return nil
+	case waitProof:
+		return usagef("--wait proof is not available yet: nodes do not serve proofs in this version").next("use --wait committed")
+	}
+	return usagef("--wait must be none, accepted or committed, not %q", wait)
+}
+
+// txDocument is what tx commands print.
+type txDocument struct {
+	TxID    string     `json:"txid"`
+	Status  string     `json:"status"`
+	Height  uint64     `json:"height"`
+	Index   *uint32    `json:"index,omitempty"`
+	Code    uint32     `json:"code"`
+	Op      uint32     `json:"op,omitempty"`
+	Account string     `json:"account,omitempty"`
+	DryRun  bool       `json:"dry_run,omitempty"`
+	Error   *errorBody `json:"error,omitempty"`
+}
+
+// transact takes a command all the way: build, sign, keep, send, wait, print.
+func (c *cli) transact(ctx context.Context, t *txFlags, build buildFunc) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	b, err := c.newBuilder(ctx, t)
+	if err != nil {
+		return err
+	}
+	if b.link != nil {
+		defer b.link.close()
+	}
+	if b.fill, err = build(b); err != nil {
+		return err
+	}
+	if t.offline {
+		signed, err := b.sign()
+		if err != nil {
+			return err
+		}
+		return c.writeJSON(documentOfSigned(signed, b.chain.id))
+	}
+	signed, again, err := b.signOnce()
+	if err != nil {
+		return err
+	}
+	c.announce(signed.TxID, again)
+	if t.dryRun {
+		return c.simulate(ctx, b.link, signed)
+	}
+	return c.deliver(ctx, b.link, signed, t.wait, b.created)
+}
+
+// announce prints the id before anything is sent. With -o json it is in the one document, whatever happens.
+func (c *cli) announce(id crypto.Hash, stored bool) {
+	if c.output == "json" {
+		return
+	}
+	txLine(c.out, "txid", id.String())
+	if stored {
+		c.note("This idempotency key was used before: the same transaction is sent again.")
+	}
+}
+
+// deliver sends a signed transaction, waits as asked, and prints what became of it.
+func (c *cli) deliver(ctx context.Context, l *link, signed client.Signed, wait, created string) error {
+	status, err := c.submitAndWait(ctx, l, signed, wait)
+	document := documentOfStatus(status)
+	document.TxID, document.Account = signed.TxID.String(), created
+	if err != nil {
+		return c.failWith(document, err)
+	}
+	return c.finish(document)
+}
+
+func (c *cli) submitAndWait(ctx context.Context, l *link, signed client.Signed, wait string) (rpc.TxStatus, error) {
+	status := rpc.TxStatus{TxID: signed.TxID, Status: rpc.StatusUnknown}
+	answer, err := l.Submit(ctx, signed.Raw)
+	if err != nil {
+		f := classify(err)
+		switch {
+		case f.exit == exitUnknown && wait == waitNone:
+			return status, nil // nobody asked for more than that it was sent
+		case f.exit == exitUnknown && wait == waitCommitted:
+			return l.WaitCommitted(ctx, signed) // perhaps it arrived after all, and another node knows
+		case f.exit != exitUnknown && f.exit != exitUnreachable:
+			status.Status = rpc.StatusRefused
+		}
+		return status, err
+	}
+	status.Status, status.Height, status.Code = answer.Status, answer.Height, answer.Code
+	if wait != waitCommitted {
+		return status, nil
+	}
+	return l.WaitCommitted(ctx, signed)
+}
+
+// simulate asks what would happen and prints it like an outcome.
+func (c *cli) simulate(ctx context.Context, l *link, signed client.Signed) error {
+	status, err := l.Simulate(ctx, signed.Raw)
+	document := documentOfStatus(status)
+	document.TxID, document.DryRun = signed.TxID.String(), true
+	if err != nil {
+		document.Status = rpc.StatusRefused
+		return c.failWith(document, err)
+	}
+	return c.finish(document)
+}
+
+// finish prints a document and turns outcomes that are not success into failures.
+func (c *cli) finish(d txDocument) error {
+	switch d.Status {
+	case rpc.StatusFailed:
+		f := failureOfCode(ledger.Code(d.Code), ledger.Code(d.Code).Info().Message)
+		f.exit, f.retryable = exitFailed, false
+		if d.Op > 0 {
+			f.message = fmt.Sprintf("operation %d failed: %s", d.Op, f.message)
+		}
+		return c.failWith(d, f)
+	case rpc.StatusNeverWill:
+		f := failureOfCode(ledger.CodeExpired, "the transaction expired before it reached a block; it can never take effect")
+		return c.failWith(d, f)
+	}
+	return c.show(d, func(w io.Writer) { d.write(w) })
+}
+
+// failWith ends a command whose transaction has a name: the name and what is known of it are printed, too.
+func (c *cli) failWith(d txDocument, err error) error {
+	f := *classify(err)
+	f.txid = d.TxID
+	if d.Code == 0 {
+		d.Code = f.code
+	}
+	if d.Status == "" {
+		d.Status = rpc.StatusUnknown
+	}
+	body := f.body()
+	d.Error = &body
+	f.document = d
+	if c.output != "json" {
+		d.write(c.out)
+	}
+	return &f
+}
+
+// write prints what comes after the id, which is on the screen already.
+func (d txDocument) write(w io.Writer) {
+	status := d.Status
+	if d.DryRun {
+		status = "would be " + status
+	}
+	txLine(w, "status", status)
+	if d.Height > 0 {
+		txLine(w, "height", fmt.Sprint(d.Height))
+	}
+	if d.Account != "" {
+		txLine(w, "account", d.Account)
+	}
+}
+
+// txLine prints one line of an outcome. The lines come one by one, so their width is fixed.
+func txLine(w io.Writer, name, value string) { fmt.Fprintf(w, "%-7s  %s\n", name, value) }
+
+func documentOfStatus(s rpc.TxStatus) txDocument {
+	d := txDocument{TxID: s.TxID.String(), Status: s.Status, Height: s.Height, Code: s.Code, Op: s.Op}
+	if s.Height > 0 && (s.Status == rpc.StatusCommitted || s.Status == rpc.StatusFailed) {
+		d.Index = &s.Index
+	}
+	if s.Error != nil {
+		body := exitOfRPC(s.Error).body()
+		d.Error = &body
+	}
+	return d
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+func newTxStatus(c *cli) *cobra.Command {
+	wait := waitNone
+	cmd := &cobra.Command{
+		Use:   "status TXID",
+		Short: "Say what became of a transaction",
+		Long: `Say what became of a transaction: unknown, pending, committed, failed, or never_will. The exit code says
+whether a node answered; with --wait committed it is that of the outcome, as for the command that sent it.`,
+		Args: names("TXID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if wait != waitNone && wait != waitCommitted {
+				if err := checkWait(wait); err != nil {
+					return err
+				}
+				return usagef("--wait must be none or committed here, not %q", wait)
+			}
+			return c.txStatus(cmd.Context(), args[0], wait)
+		},
+	}
+	cmd.Flags().StringVar(&wait, "wait", waitNone, "none: say what is known now; committed: wait until it is decided")
+	return cmd
+}
+
+func (c *cli) txStatus(ctx context.Context, text, wait string) error {
+	id, err := parseTxID(text)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	l, err := c.connect(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if wait == waitCommitted {
+		status, err := l.WaitCommitted(ctx, client.Signed{TxID: id})
+		d := documentOfStatus(status)
+		d.TxID = id.String()
+		if c.output != "json" {
+			txLine(c.out, "txid", d.TxID)
+		}
+		if err != nil {
+			return c.failWith(d, err)
+		}
+		return c.finish(d)
+	}
+	status, err := l.Tx(ctx, id, 0)
+	if err != nil {
+		return err
+	}
+	d := documentOfStatus(status)
+	return c.show(d, func(w io.Writer) {
+		txLine(w, "txid", d.TxID)
+		d.write(w)
+		if d.Error != nil {
+			txLine(w, "reason", d.Error.Message)
+		}
+	})
+}
+
+func parseTxID(text string) (crypto.Hash, error) {
+	id, err := crypto.ParseHash(text)
+	if err != nil {
+		f := usagef("%q is not a transaction id: %v", text, err)
+		f.slug = "bad_txid"
+		return id, f.next("it is 64 hex digits, the first thing that sending prints")
+	}
+	return id, nil
+}
+
+// receiptDocument is what a block says about one transaction.
+type receiptDocument struct {
+	TxID     string `json:"txid"`
+	Height   uint64 `json:"height"`
+	Index    uint32 `json:"index"`
+	Code     uint32 `json:"code"`
+	Slug     string `json:"slug"`
+	Op       uint32 `json:"op"`
+	Verified bool   `json:"verified"`
+}
+
+func newTxReceipt(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:   "receipt TXID",
+		Short: "Show the receipt of a transaction that is in a block",
+		Args:  names("TXID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.txReceipt(cmd.Context(), args[0])
+		},
+	}
+}
+
+func (c *cli) txReceipt(ctx context.Context, text string) error {
+	id, err := parseTxID(text)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	l, err := c.connect(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	status, err := l.Tx(ctx, id, 0)
+	if err != nil {
+		return err
+	}
+	if status.Status != rpc.StatusCommitted && status.Status != rpc.StatusFailed {
+		return &failure{
+			exit: exitUnknown, slug: "no_receipt", class: "node", retryable: status.Status != rpc.StatusNeverWill, txid: id.String(),
+			message: fmt.Sprintf("there is no receipt: the transaction is %s, not in a block", status.Status),
+			hint:    "wait for it with 'tetrad tx status --wait committed " + id.String() + "'",
+		}
+	}
+	d := receiptDocument{id.String(), status.Height, status.Index, status.Code, ledger.Code(status.Code).String(), status.Op, false}
+	return c.show(d, func(w io.Writer) {
+		result := "committed"
+		if d.Code != 0 {
+			result = fmt.Sprintf("failed: %s", ledger.Code(d.Code).Info().Message)
+		}
+		fields(w, "txid", d.TxID, "height", fmt.Sprint(d.Height), "index", fmt.Sprint(d.Index),
+			"result", result, "code", fmt.Sprintf("%d (%s)", d.Code, d.Slug))
+	})
+}
