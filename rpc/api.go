@@ -61,7 +61,8 @@ const (
 
 // SubmitRequest carries one signed transaction.
 type SubmitRequest struct {
-	Tx []byte `json:"tx" doc:"The signed transaction's bytes, in standard base64" minLength:"4"`
+	_  struct{} `additionalProperties:"false"`
+	Tx []byte   `json:"tx" doc:"The signed transaction's bytes, in standard base64" minLength:"4"`
 }
 
 // SubmitResponse says that a transaction was taken in. Height and Code are there if it is decided already.

@@ -11,9 +11,12 @@ import (
 	"github.com/tetradledger/tetrad/ledger"
 )
 
-// Package huma makes its own errors through this one variable. Every answer of the API has the shape of
-// Error, so those have it, too.
-func init() { huma.NewError = schemaError }
+// Package huma keeps two of its choices in variables of its own. Every answer that is not a success has the
+// shape of Error, those that it makes itself included; and the API's lists are empty, never null.
+func init() {
+	huma.NewError = schemaError
+	huma.DefaultArrayNullable = false
+}
 
 // apiConfig describes the API to package huma.
 func apiConfig(o Options) huma.Config {
@@ -21,7 +24,7 @@ func apiConfig(o Options) huma.Config {
 	if version == "" {
 		version = "dev"
 	}
-	return huma.Config{
+	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
@@ -44,6 +47,8 @@ func apiConfig(o Options) huma.Config {
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	}
+	config.AllowAdditionalPropertiesByDefault = true // answers may grow; SubmitRequest says otherwise for itself
+	return config
 }
 
 const (
