@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+// funded are the accounts that `tetrad testnet` gives a million each.
+var funded = []string{"alice", "bob", "carol", "dave"}
+
+// audit compares what all the given validators hold, block by block, and checks what must always be true:
+// one app hash per height, supply equal to the sum of balances, and every acknowledged transaction committed
+// in exactly one block. It returns the height up to which it looked.
+func (n *network) audit(acknowledged []crypto.Hash, indexes ...int) uint64 {
+	n.t.Helper()
+	nodes := n.pick(indexes)
+	top := uint64(0)
+	for _, p := range nodes {
+		top = max(top, n.height(p.index))
+	}
+	n.untilHeight(top, indexes...)
+
+	seen := map[crypto.Hash]uint64{}
+	for h := uint64(1); h <= top; h++ {
+		var first rpc.Block
+		for i, p := range nodes {
+			b := n.block(p.index, h)
+			if i == 0 {
+				first = b
+				for _, r := range b.Receipts {
+					if at, twice := seen[r.TxID]; twice && r.Code == 0 && at != 0 {
+						n.t.Errorf("transaction %s is committed at height %d and again at %d", r.TxID, at, h)
+					}
+					if r.Code == 0 {
+						seen[r.TxID] = h
+					}
+				}
+			} else if b.AppHash != first.AppHash || b.Hash != first.Hash {
+				n.t.Fatalf("fork at height %d: node%d has block %s and app hash %s, node%d has %s and %s",
+					h, nodes[0].index, first.Hash, first.AppHash, p.index, b.Hash, b.AppHash)
+			}
+		}
+	}
+	lost := 0
+	for _, id := range acknowledged {
+		if seen[id] == 0 {
+			lost++
+			n.t.Errorf("transaction %s was acknowledged as committed and is in no block", id)
+		}
+	}
+	for _, p := range nodes {
+		n.auditSupply(p.index)
+	}
+	n.t.Logf("audited %d blocks on %d nodes: %d transactions committed, %d acknowledged, %d lost",
+		top, len(nodes), len(seen), len(acknowledged), lost)
+	return top
+}
+
+// block reads a block with its receipts from one validator.
+func (n *network) block(i int, height uint64) rpc.Block {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	b, err := n.client(i).Block(ctx, height, client.ReceiptsList)
+	if err != nil {
+		n.t.Fatalf("block %d of node%d: %v", height, i, err)
+	}
+	return b
+}
+
+// auditSupply checks on one validator, at one height, that the asset's supply is what its holders have.
+func (n *network) auditSupply(i int) {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c := n.client(i)
+	height := n.height(i)
+	asset, err := c.Asset(ctx, "usd", client.ReadOptions{Height: height})
+	if err != nil {
+		n.t.Fatalf("asset usd of node%d: %v", i, err)
+	}
+	sum := new(big.Rat)
+	for _, name := range append([]string{"treasury"}, funded...) {
+		b, err := c.Balance(ctx, address(name).String(), "usd", client.ReadOptions{Height: height})
+		if err != nil {
+			n.t.Fatalf("balance of %s at node%d: %v", name, i, err)
+		}
+		sum.Add(sum, decimal(n, b.Amount))
+	}
+	if supply := decimal(n, asset.Supply); supply.Cmp(sum) != 0 {
+		n.t.Errorf("node%d at height %d: the supply is %s and the holders have %s", i, height, asset.Supply, sum.FloatString(2))
+	}
+}
+
+func decimal(n *network, text string) *big.Rat {
+	n.t.Helper()
+	v, ok := new(big.Rat).SetString(text)
+	if !ok || strings.HasPrefix(text, "-") {
+		n.t.Fatalf("%q is not an amount", text)
+	}
+	return v
+}
+
+// address is the account of one of the fixed keys of a dev network.
+func address(name string) crypto.Address { return crypto.DevKey(name).Public().Address() }
+
+// transfer signs a payment between two of the funded accounts, in cents.
+func (n *network) transfer(from, to string, cents uint64) client.Signed {
+	n.t.Helper()
+	tx, err := client.NewTx(n.chainID, n.genesis, address(from)).
+		Transfer(address(to), "usd", amount(cents)).
+		ValidFor(5 * time.Minute).
+		Sign(crypto.DevKey(from))
+	if err != nil {
+		n.t.Fatalf("sign a transfer: %v", err)
+	}
+	return tx
+}
+
+// mustCommit submits a transaction through the given validators and waits until it is committed.
+func (n *network) mustCommit(tx client.Signed, indexes ...int) rpc.TxStatus {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c := n.client(indexes...)
+	if _, err := c.Submit(ctx, tx.Raw); err != nil {
+		n.t.Fatalf("submit %s to %v: %v", tx.TxID, indexes, err)
+	}
+	status, err := c.WaitCommitted(ctx, tx)
+	if err != nil || status.Status != rpc.StatusCommitted {
+		n.t.Fatalf("wait for %s at %v: %s %v", tx.TxID, indexes, fmt.Sprint(status), err)
+	}
+	return status
+}
+
+func amount(cents uint64) ledger.Amount { return ledger.Amount{Lo: cents} }

@@ -1,0 +1,289 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/crypto"
+)
+
+// patience ends a test that hangs. It is far more than a working network needs on a slow machine.
+const patience = 90 * time.Second
+
+// network is one test's validators.
+type network struct {
+	t     *testing.T
+	dir   string
+	base  int
+	nodes []*process
+
+	chainID string
+	genesis crypto.Hash
+}
+
+// process is one validator: its home and, while it runs, its process.
+type process struct {
+	index   int
+	home    string
+	command []string
+	log     *os.File
+	cmd     *exec.Cmd
+	done    chan error // receives what Wait returned, once
+}
+
+// binary is the program under test.
+func binary(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("TETRAD_BIN")
+	if path == "" {
+		t.Skip("TETRAD_BIN does not name the binary; run make e2e")
+	}
+	return path
+}
+
+// newNetwork writes the homes of n validators. edit may change each before anything starts.
+func newNetwork(t *testing.T, n int, edit func(home string)) *network {
+	t.Helper()
+	bin := binary(t)
+	net := &network{t: t, dir: filepath.Join(t.TempDir(), "net"), base: freePorts(t, n)}
+	out, err := exec.Command(bin, "testnet", "--output-dir", net.dir, "--validators", strconv.Itoa(n),
+		"--base-port", strconv.Itoa(net.base), "--chain-id", "e2e-dev").CombinedOutput()
+	if err != nil {
+		t.Fatalf("tetrad testnet: %v\n%s", err, out)
+	}
+	for i := range n {
+		home := filepath.Join(net.dir, fmt.Sprintf("node%d", i))
+		if edit != nil {
+			edit(home)
+		}
+		log, err := os.Create(filepath.Join(net.dir, fmt.Sprintf("node%d.log", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		net.nodes = append(net.nodes, &process{index: i, home: home, command: []string{bin, "start", "--home", home}, log: log})
+	}
+	data, err := os.ReadFile(filepath.Join(net.dir, "node0", "config", "genesis.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	net.chainID, net.genesis = "e2e-dev", crypto.Sum(data)
+	t.Cleanup(net.stop)
+	return net
+}
+
+// start runs the validators with the given numbers, or all.
+func (n *network) start(indexes ...int) {
+	n.t.Helper()
+	for _, p := range n.pick(indexes) {
+		if p.cmd != nil {
+			n.t.Fatalf("node%d runs already", p.index)
+		}
+		cmd := exec.Command(p.command[0], p.command[1:]...)
+		cmd.Stdout, cmd.Stderr = p.log, p.log
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := cmd.Start(); err != nil {
+			n.t.Fatal(err)
+		}
+		p.cmd, p.done = cmd, make(chan error, 1)
+		go func() { p.done <- cmd.Wait() }()
+	}
+}
+
+// kill ends validators without warning.
+func (n *network) kill(indexes ...int) {
+	n.t.Helper()
+	for _, p := range n.pick(indexes) {
+		n.signal(p, syscall.SIGKILL)
+	}
+	for _, p := range n.pick(indexes) {
+		<-p.done
+		p.cmd = nil
+	}
+}
+
+// terminate asks a validator to stop and returns how it ended.
+func (n *network) terminate(index int) error {
+	n.t.Helper()
+	p := n.nodes[index]
+	n.signal(p, syscall.SIGTERM)
+	select {
+	case err := <-p.done:
+		p.cmd = nil
+		return err
+	case <-time.After(patience):
+		return errors.New("did not stop")
+	}
+}
+
+func (n *network) signal(p *process, s syscall.Signal) {
+	n.t.Helper()
+	if p.cmd == nil {
+		n.t.Fatalf("node%d does not run", p.index)
+	}
+	if err := p.cmd.Process.Signal(s); err != nil {
+		n.t.Fatalf("signal node%d: %v\n%s", p.index, err, n.tail(p))
+	}
+}
+
+// stop ends whatever still runs, and shows the logs of a test that failed.
+func (n *network) stop() {
+	for _, p := range n.nodes {
+		if p.cmd != nil {
+			_ = p.cmd.Process.Kill()
+			<-p.done
+		}
+		if n.t.Failed() {
+			n.t.Logf("end of the log of node%d:\n%s", p.index, n.tail(p))
+		}
+		p.log.Close()
+	}
+}
+
+// tail is the end of a validator's log.
+func (n *network) tail(p *process) string {
+	data, err := os.ReadFile(p.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return strings.Join(lines[max(0, len(lines)-25):], "\n")
+}
+
+func (n *network) pick(indexes []int) []*process {
+	if len(indexes) == 0 {
+		return n.nodes
+	}
+	var out []*process
+	for _, i := range indexes {
+		out = append(out, n.nodes[i])
+	}
+	return out
+}
+
+// url is the address of validator i's HTTP API; rpcURL that of CometBFT's own.
+func (n *network) url(i int) string    { return fmt.Sprintf("http://127.0.0.1:%d", n.base+10*i+2) }
+func (n *network) rpcURL(i int) string { return fmt.Sprintf("http://127.0.0.1:%d", n.base+10*i+1) }
+
+// client asks the validators with the given numbers, or all.
+func (n *network) client(indexes ...int) *client.Client {
+	n.t.Helper()
+	var urls []string
+	for _, p := range n.pick(indexes) {
+		urls = append(urls, n.url(p.index))
+	}
+	c, err := client.New(client.Options{Endpoints: urls})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return c
+}
+
+// height is validator i's newest committed height, or 0 while it does not answer.
+func (n *network) height(i int) uint64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	s, err := n.client(i).Status(ctx)
+	if err != nil {
+		return 0
+	}
+	return s.Height
+}
+
+// until waits for something to become true.
+func (n *network) until(what string, holds func() bool) {
+	n.t.Helper()
+	deadline := time.Now().Add(patience)
+	for !holds() {
+		for _, p := range n.nodes {
+			if p.cmd == nil {
+				continue
+			}
+			select {
+			case err := <-p.done:
+				n.t.Fatalf("node%d ended while waiting until %s: %v\n%s", p.index, what, err, n.tail(p))
+			default:
+			}
+		}
+		if time.Now().After(deadline) {
+			n.t.Fatalf("waited %s in vain until %s", patience, what)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// untilHeight waits until the validators have a height.
+func (n *network) untilHeight(h uint64, indexes ...int) {
+	n.t.Helper()
+	for _, p := range n.pick(indexes) {
+		n.until(fmt.Sprintf("node%d has height %d", p.index, h), func() bool { return n.height(p.index) >= h })
+	}
+}
+
+// tetrad runs a command with the network's client home and returns what it printed and its exit code.
+func (n *network) tetrad(args ...string) (stdout, stderr string, code int) {
+	n.t.Helper()
+	cmd := exec.Command(binary(n.t), args...)
+	cmd.Env = append(os.Environ(), "TETRAD_HOME="+filepath.Join(n.dir, "client"))
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		n.t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// tetradJSON runs a command that must succeed and decodes the document it prints.
+func (n *network) tetradJSON(into any, args ...string) {
+	n.t.Helper()
+	out, errs, code := n.tetrad(append(args, "-o", "json")...)
+	if code != 0 {
+		n.t.Fatalf("tetrad %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
+	}
+	if err := json.Unmarshal([]byte(out), into); err != nil {
+		n.t.Fatalf("tetrad %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// freePorts finds a base port at which n validators can listen.
+func freePorts(t *testing.T, n int) int {
+	t.Helper()
+	for range 50 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		base := l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		if base+10*n < 65000 && allFree(base, 10*n) {
+			return base
+		}
+	}
+	t.Fatal("found no free ports")
+	return 0
+}
+
+func allFree(base, n int) bool {
+	for p := base; p < base+n; p++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
+		if err != nil {
+			return false
+		}
+		l.Close()
+	}
+	return true
+}
