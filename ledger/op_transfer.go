@@ -60,7 +60,6 @@ func (m *Transfer) apply(s *state, actor crypto.Address) error {
 	}
 	switch asset.value.Issuer {
 	case actor:
-		s.touch(from)
 		if err := s.mint(asset, amount); err != nil {
 			return err
 		}
