@@ -1,9 +1,6 @@
 package merkle
 
-import (
-	"encoding/binary"
-	"unsafe"
-)
+import "unsafe"
 
 // Leaf refs below bigFirst count granules from the start of the chunks, those from there on name big
 // records. The first kind reaches 16 GiB less eight megabytes.
@@ -24,7 +21,7 @@ func (t *recordTable) at(r ref) record {
 	if g >= bigFirst {
 		return t.big[g-bigFirst]
 	}
-	return t.chunks[g>>chunkGranBits][g&(chunkGranules-1)<<granuleBits:]
+	return t.chunks[g>>chunkGranuleBits][g&(chunkGranules-1)<<granuleBits:]
 }
 
 // recordArena hands out memory for records. Only the writer touches it.
@@ -34,7 +31,7 @@ type recordArena struct {
 	room      [len(classOf)]int32 // by class: the list of spans with a free slot
 	empty     int32               // the list of spans without a class
 	bigFree   []uint32            // places in table.big to use again
-	liveBytes uint64              // sum of the records' own sizes
+	liveBytes uint64              // slots in use
 	bigBytes  uint64              // memory of big records
 }
 
@@ -45,79 +42,50 @@ func (a *recordArena) init() {
 	}
 }
 
-// put copies a key and a value into the arena. Slices taken from the arena before are stale
+// reserve finds memory for a record of size bytes. Slices taken from the arena before are stale
 // afterwards: the first chunk moves when it grows.
-func (a *recordArena) put(born uint32, key, value []byte) ref {
-	size := recordBytes(key, value)
-	a.liveBytes += uint64(size)
-	var g uint32
+func (a *recordArena) reserve(size int) ref {
 	if size > slotBytesMax {
-		g = a.placeBig(size)
-	} else {
-		g = a.place(classOf[(size+granule-1)>>granuleBits])
+		return a.reserveBig(size)
 	}
-	r := leafFlag | ref(g)
-	a.table.at(r).fill(born, key, value)
-	return r
+	class := classOf[(size+granule-1)>>granuleBits]
+	i := a.room[class]
+	if i == spanNone {
+		i = a.open(class)
+	}
+	s := &a.spans[i]
+	slot := s.take()
+	a.liveBytes += uint64(s.slotBytes())
+	if s.full() {
+		a.unlink(&a.room[class], i)
+	}
+	return leafFlag | ref(i*spanGranules) + ref(slot*s.slotBytes()>>granuleBits)
 }
 
-// drop takes a record's memory back. No version that can still be read refers to it.
+// drop takes back the memory of a record. No version that can still be read refers to it. It does not
+// read the record, which is out of the cache by now.
 func (a *recordArena) drop(r ref) {
-	rec := a.table.at(r)
-	a.liveBytes -= uint64(rec.bytes())
 	g := uint32(r &^ leafFlag)
 	if g >= bigFirst {
-		a.bigBytes -= uint64(len(rec))
+		a.bigBytes -= uint64(len(a.table.big[g-bigFirst]))
 		a.table.big[g-bigFirst] = nil
 		a.bigFree = append(a.bigFree, g-bigFirst)
 		return
 	}
 	i := int32(g / spanGranules)
 	s := &a.spans[i]
-	slot := int(g%spanGranules) * granule / s.slotBytes()
 	if invariants {
-		poison(rec[:s.slotBytes()])
+		poison(a.table.at(r)[:s.slotBytes()])
 	}
-	if s.used == uint16(s.slots()) {
+	if s.full() {
 		a.push(&a.room[s.class], i)
 	}
-	binary.LittleEndian.PutUint16(rec, s.free)
-	s.free = uint16(slot + 1)
-	s.used--
+	a.liveBytes -= uint64(s.slotBytes())
+	s.give(int(g%spanGranules) * granule / s.slotBytes())
 	if s.used == 0 {
 		a.unlink(&a.room[s.class], i)
 		a.push(&a.empty, i)
 	}
-}
-
-func poison(b []byte) {
-	for i := range b {
-		b[i] = poisonByte
-	}
-}
-
-// place finds a free slot of a class.
-func (a *recordArena) place(class uint8) uint32 {
-	i := a.room[class]
-	if i == spanNone {
-		i = a.open(class)
-	}
-	s := &a.spans[i]
-	slot := int(s.touched)
-	if s.free != 0 {
-		slot = int(s.free) - 1
-	} else {
-		s.touched++
-	}
-	g := uint32(i)*spanGranules + uint32(slot*s.slotBytes()>>granuleBits)
-	if s.free != 0 {
-		s.free = binary.LittleEndian.Uint16(a.table.at(leafFlag | ref(g)))
-	}
-	s.used++
-	if s.used == uint16(s.slots()) {
-		a.unlink(&a.room[class], i)
-	}
-	return g
 }
 
 // open gives a class a span, one that fell empty if there is any.
@@ -128,7 +96,7 @@ func (a *recordArena) open(class uint8) int32 {
 	} else {
 		a.unlink(&a.empty, i)
 	}
-	a.spans[i] = span{class: class}
+	a.spans[i] = newSpan(class)
 	a.push(&a.room[class], i)
 	return i
 }
@@ -151,7 +119,7 @@ func (a *recordArena) grow() {
 	chunks := a.table.chunks
 	switch {
 	case len(chunks) == 0:
-		a.table.chunks = [][]byte{make([]byte, chunkFirst)}
+		a.table.chunks = [][]byte{make([]byte, spanBytes)}
 	case len(chunks[0]) < chunkBytes:
 		larger := make([]byte, 2*len(chunks[0]))
 		copy(larger, chunks[0])
@@ -161,22 +129,22 @@ func (a *recordArena) grow() {
 	}
 }
 
-// placeBig gives a record memory of its own, which the garbage collector takes back after drop.
-func (a *recordArena) placeBig(size int) uint32 {
+// reserveBig gives a record memory of its own, which the garbage collector takes back after drop.
+func (a *recordArena) reserveBig(size int) ref {
 	a.bigBytes += uint64(size)
 	memory := make([]byte, size)
 	if last := len(a.bigFree) - 1; last >= 0 {
 		i := a.bigFree[last]
 		a.bigFree = a.bigFree[:last]
 		a.table.big[i] = memory
-		return bigFirst + i
+		return leafFlag | ref(bigFirst+i)
 	}
 	i := len(a.table.big)
 	if i == bigMax {
 		panic("merkle: too many big records")
 	}
 	a.table.big = append(a.table.big, memory)
-	return bigFirst + uint32(i)
+	return leafFlag | ref(bigFirst+i)
 }
 
 // push puts span i at the head of a list.

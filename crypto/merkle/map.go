@@ -30,7 +30,7 @@ type Map struct {
 type Stats struct {
 	Leaves     uint64 // of the current version
 	Nodes      uint64 // inner nodes of all readable versions and staged updates
-	ValueBytes uint64 // keys and values, with ten bytes each, of the same
+	ValueBytes uint64 // memory in use for keys and values of the same
 	ArenaBytes uint64 // memory of the arenas, used or not
 	Versions   int    // committed versions still in memory
 	Pinned     int    // views not closed yet
@@ -91,13 +91,13 @@ func (m *Map) dropBorn(r ref, seq uint32) {
 			m.records.drop(r)
 		}
 	default:
-		n := *m.nodes.chunks.at(r)
-		if n.born != seq {
+		b := *m.nodes.chunks.branches(r)
+		if b.born != seq {
 			return
 		}
 		m.nodes.drop(r)
-		m.dropBorn(n.child[0], seq)
-		m.dropBorn(n.child[1], seq)
+		m.dropBorn(b.child[0], seq)
+		m.dropBorn(b.child[1], seq)
 	}
 }
 
@@ -149,8 +149,8 @@ func (m *Map) Stats() Stats {
 func (m *Map) publishStats() {
 	s := Stats{
 		Leaves:     m.current().leaves,
-		Nodes:      m.nodes.live(),
-		ValueBytes: m.records.liveBytes,
+		Nodes:      uint64(m.nodes.live()),
+		ValueBytes: m.records.liveBytes + m.records.bigBytes,
 		ArenaBytes: uint64(m.nodes.bytes()+m.records.bytes()) + m.records.bigBytes,
 	}
 	m.mu.Lock()

@@ -1,16 +1,18 @@
 package merkle
 
-import "github.com/tetradledger/tetrad/crypto"
+// What memory holds once it was given back, under the invariants tag. The refs lead out of any arena.
+const poisonByte = 0xDB
 
-// What memory holds once it was given back, under the invariants tag. The ref leads out of any arena.
-const (
-	poisonByte     = 0xDB
-	poisonRef  ref = leafFlag - 1
-)
-
-var poisonHash = func() (h crypto.Hash) {
-	for i := range h {
-		h[i] = poisonByte
+func poison(b []byte) {
+	for i := range b {
+		b[i] = poisonByte
 	}
-	return h
+}
+
+var poisonNode = func() (n node) {
+	for side := range n.child {
+		poison(n.child[side].hash[:])
+		n.child[side].ref = leafFlag - 1
+	}
+	return n
 }()

@@ -80,10 +80,10 @@ func (w *walk) descend(at *version, r ref, path *crypto.Hash) {
 	w.siblings = make([]crypto.Hash, 0, usual)
 	for r != none && !r.isLeaf() {
 		side := bit(path, len(w.nodes))
-		n := at.nodes.at(r)
+		n := at.nodes.load(r)
 		w.nodes = append(w.nodes, r)
-		w.siblings = append(w.siblings, n.hash[1-side])
-		r = n.child[side]
+		w.siblings = append(w.siblings, n.child[1-side].hash)
+		r = n.child[side].ref
 	}
 	w.end = r
 }
@@ -92,22 +92,22 @@ func (w *walk) descend(at *version, r ref, path *crypto.Hash) {
 // walk's end; nil if there is none.
 func (at *version) beside(w *walk, path *crypto.Hash, side int) *Proof {
 	for depth := len(w.nodes) - 1; depth >= 0; depth-- {
-		n := at.nodes.at(w.nodes[depth])
-		if bit(path, depth) == side || n.child[side] == none {
+		n := at.nodes.load(w.nodes[depth])
+		if bit(path, depth) == side || n.child[side].ref == none {
 			continue
 		}
 		p := &Proof{Siblings: make([]crypto.Hash, depth, depth+8)}
 		copy(p.Siblings, w.siblings)
-		p.Siblings = append(p.Siblings, n.hash[1-side])
-		r := n.child[side]
+		p.Siblings = append(p.Siblings, n.child[1-side].hash)
+		r := n.child[side].ref
 		for !r.isLeaf() { // towards the path: all the way to the other side
-			n := at.nodes.at(r)
+			n := at.nodes.load(r)
 			turn := 1 - side
-			if n.child[turn] == none {
+			if n.child[turn].ref == none {
 				turn = side
 			}
-			p.Siblings = append(p.Siblings, n.hash[1-turn])
-			r = n.child[turn]
+			p.Siblings = append(p.Siblings, n.child[1-turn].hash)
+			r = n.child[turn].ref
 		}
 		p.fill(at.records.at(r))
 		return p

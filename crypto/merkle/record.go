@@ -42,8 +42,4 @@ func (r record) value() []byte {
 	return r[from:end:end]
 }
 
-func (r record) bytes() int {
-	return recordHeadBytes + int(binary.LittleEndian.Uint16(r[4:])) + int(binary.LittleEndian.Uint32(r[6:]))
-}
-
 func (r record) path() crypto.Hash { return pathOf(r.key()) }

@@ -1,5 +1,7 @@
 package merkle
 
+import "math/bits"
+
 // Small records are grouped by size. A chunk of memory is cut into spans; a span holds slots of one
 // size class, and a span whose slots are all free serves any class again. So memory follows the sizes
 // in use: when accounts grow from 120 bytes to 200, the spans of the old size empty and change over.
@@ -8,22 +10,23 @@ const (
 	granuleBits = 3 // a slot's size and place are multiples of 8 bytes
 	granule     = 1 << granuleBits
 
-	spanBytes    = 8 << 10 // four slots of the largest class, some sixty of the common one
-	spanGranules = spanBytes / granule
+	slotBytesMin = 32
+	slotBytesMax = 2048 // a larger record has memory of its own
 
-	chunkBytes    = 1 << 20 // what the arena grows by once it is large
-	chunkSpans    = chunkBytes / spanBytes
-	chunkGranBits = 17
-	chunkGranules = 1 << chunkGranBits
-	chunkFirst    = spanBytes
-	slotBytesMax  = 2048 // a larger record has memory of its own
-	spanNone      = -1
+	spanBytes    = 8 << 10 // four slots of the largest class, some forty of the common one
+	spanGranules = spanBytes / granule
+	spanSlotsMax = spanBytes / slotBytesMin
+	spanNone     = -1
+
+	chunkGranuleBits = 17 // one megabyte: what the arena grows by once it is large
+	chunkGranules    = 1 << chunkGranuleBits
+	chunkBytes       = chunkGranules * granule
 )
 
-// classes lists slot sizes: steps of 8 bytes up to 256, then of a sixteenth and less, so that at most
-// one byte in eight is wasted, and much less on average.
+// classes lists slot sizes: steps of 8 bytes up to 256, then coarser ones, so that at most one byte in
+// sixteen is lost to rounding from 128 bytes on.
 var classes = func() (sizes []uint16) {
-	for size, step := 16, 8; size <= slotBytesMax; size += step {
+	for size, step := slotBytesMin, granule; size <= slotBytesMax; size += step {
 		if size == 256 || size == 512 || size == 1024 {
 			step *= 2
 		}
@@ -44,15 +47,45 @@ var classOf = func() (class [slotBytesMax/granule + 1]uint8) {
 	return class
 }()
 
-// span describes spanBytes of memory. A free slot's first two bytes hold the next free slot.
+// span describes spanBytes of memory. Which slots are free is kept here and not in the slots, so that
+// taking a slot does not touch memory that is likely out of every cache.
 type span struct {
+	free       [spanSlotsMax / 64]uint64 // one bit per slot
 	class      uint8
-	used       uint16 // slots in use
-	touched    uint16 // slots ever handed out since the span got its class; those behind are untouched
-	free       uint16 // the first free slot among the touched ones, plus one; 0 if there is none
-	prev, next int32  // neighbours in the list of the class's spans with room, or in the list of empty spans
+	used       uint16
+	prev, next int32 // neighbours in the list of the class's spans with room, or of the empty spans
+}
+
+func newSpan(class uint8) span {
+	s := span{class: class}
+	for slot := range s.slots() {
+		s.free[slot/64] |= 1 << (slot % 64)
+	}
+	return s
 }
 
 func (s *span) slotBytes() int { return int(classes[s.class]) }
 
 func (s *span) slots() int { return spanBytes / s.slotBytes() }
+
+func (s *span) full() bool { return int(s.used) == s.slots() }
+
+// take returns a free slot, the lowest one, so that neighbours in a batch become neighbours in memory.
+func (s *span) take() int {
+	for i, free := range s.free {
+		if free != 0 {
+			s.free[i] = free & (free - 1)
+			s.used++
+			return i*64 + bits.TrailingZeros64(free)
+		}
+	}
+	panic("merkle: a span with room has no free slot")
+}
+
+func (s *span) give(slot int) {
+	if s.free[slot/64]&(1<<(slot%64)) != 0 {
+		panic("merkle: a record is dropped twice")
+	}
+	s.free[slot/64] |= 1 << (slot % 64)
+	s.used--
+}

@@ -1,9 +1,7 @@
 package merkle
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/tetradledger/tetrad/crypto"
 )
@@ -57,7 +55,8 @@ func (m *Map) Stage(number uint64, changes []Change) *Staged {
 		replaced: m.scratch.take(),
 	}
 	items := m.scratch.order(changes)
-	root := u.apply(parent.root, 0, items)
+	root := parent.root
+	u.apply(&root, 0, items, true)
 	m.publishStats()
 	return &Staged{
 		m:        m,
@@ -65,51 +64,4 @@ func (m *Map) Stage(number uint64, changes []Change) *Staged {
 		version:  &version{number: number, seq: u.born, root: root, leaves: u.leaves},
 		replaced: u.replaced,
 	}
-}
-
-// item is one change on its way down the tree.
-type item struct {
-	path crypto.Hash
-	n    uint32 // index into the changes
-}
-
-// scratch is memory that one update leaves to the next.
-type scratch struct {
-	items []item
-	spare []replaced
-}
-
-// order returns the changes in path order. It panics at a change no caller may make.
-func (s *scratch) order(changes []Change) []item {
-	s.items = slices.Grow(s.items[:0], len(changes))
-	for i := range changes {
-		c := &changes[i]
-		if len(c.Key) == 0 || len(c.Key) > KeyBytesMax || len(c.Value) > ValueBytesMax {
-			panic(fmt.Sprintf("merkle: change of %d key bytes and %d value bytes", len(c.Key), len(c.Value)))
-		}
-		s.items = append(s.items, item{path: pathOf(c.Key), n: uint32(i)})
-	}
-	slices.SortFunc(s.items, func(a, b item) int { return bytes.Compare(a.path[:], b.path[:]) })
-	for i := 1; i < len(s.items); i++ {
-		if s.items[i].path == s.items[i-1].path {
-			panic(fmt.Sprintf("merkle: two changes of key %x", changes[s.items[i].n].Key))
-		}
-	}
-	return s.items
-}
-
-// take returns empty lists, with the memory of older ones if there is any.
-func (s *scratch) take() replaced {
-	last := len(s.spare) - 1
-	if last < 0 {
-		return replaced{}
-	}
-	r := s.spare[last]
-	s.spare = s.spare[:last]
-	return r
-}
-
-// recycle takes lists that are not needed any more.
-func (s *scratch) recycle(r replaced) {
-	s.spare = append(s.spare, replaced{nodes: r.nodes[:0], records: r.records[:0]})
 }

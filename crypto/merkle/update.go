@@ -16,65 +16,35 @@ type update struct {
 	born     uint32
 	leaves   uint64
 	replaced replaced
-	warmed bool
-	sink uint32
-}
-const warmItems = 32
-func (u *update) warm(r ref, depth int, items []item) {
-	var at [warmItems]ref
-	for i := range items { at[i] = r }
-	sum := uint32(0)
-	for going := true; going; depth++ {
-		going = false
-		for i := range items {
-			r := at[i]
-			if r == none || r.isLeaf() { continue }
-			n := u.m.nodes.chunks.at(r)
-			sum += uint32(n.hash[0][0])
-			at[i] = n.child[bit(&items[i].path, depth)]
-			going = true
-		}
-	}
-	for i := range items {
-		if r := at[i]; r.isLeaf() {
-			rec := u.m.records.table.at(r)
-			sum += uint32(rec[0])+uint32(rec[60])
-		}
-	}
-	free := u.m.nodes.free
-	if want := 8*len(items); len(free) > want { free = free[len(free)-want:] }
-	for _, r := range free {
-		n := u.m.nodes.chunks.at(ref(r))
-		sum += uint32(n.hash[0][0])+n.born
-	}
-	u.sink += sum
 }
 
-// apply returns the subtree at `at`, whose paths agree in their first depth bits, with the items
-// applied. Where nothing changes it returns at itself.
-func (u *update) apply(at link, depth int, items []item) link {
+// apply changes the subtree at `at`, whose paths agree in their first depth bits, by items. Where
+// nothing changes it leaves `at` alone. cold says that what lies below is likely out of the cache.
+func (u *update) apply(at *link, depth int, items []item, cold bool) {
 	switch {
 	case len(items) == 0:
-		return at
+		return
 	case at.ref == none:
-		return u.build(nil, depth, items)
+		u.build(at, nil, depth, items)
+		return
 	case at.ref.isLeaf():
-		return u.applyLeaf(at, depth, items)
+		u.applyLeaf(at, depth, items)
+		return
 	}
-	if len(items) <= warmItems && !u.warmed {
+	if cold && len(items) <= warmItems {
 		u.warm(at.ref, depth, items)
-		u.warmed = true
-		defer func() { u.warmed = false }()
+		cold = false
 	}
-	n := *u.m.nodes.chunks.at(at.ref) // a copy: the arena may move below
+	n := u.m.nodes.chunks.load(at.ref)
+	left, right := n.child[0].ref, n.child[1].ref
 	s := split(items, depth)
-	left := u.apply(n.link(0), depth+1, items[:s])
-	right := u.apply(n.link(1), depth+1, items[s:])
-	if left.ref == n.child[0] && right.ref == n.child[1] {
-		return at
+	u.apply(&n.child[0], depth+1, items[:s], cold)
+	u.apply(&n.child[1], depth+1, items[s:], cold)
+	if n.child[0].ref == left && n.child[1].ref == right {
+		return
 	}
 	u.replaced.nodes = append(u.replaced.nodes, at.ref)
-	return u.join(&left, &right)
+	u.join(at, &n)
 }
 
 // split returns how many of the items go left at depth.
@@ -82,8 +52,8 @@ func split(items []item, depth int) int {
 	return sort.Search(len(items), func(i int) bool { return bit(&items[i].path, depth) == 1 })
 }
 
-// applyLeaf applies items where a single leaf stands.
-func (u *update) applyLeaf(at link, depth int, items []item) link {
+// applyLeaf changes a subtree of a single leaf.
+func (u *update) applyLeaf(at *link, depth int, items []item) {
 	rec := u.m.records.table.at(at.ref)
 	for i := range items {
 		c := &u.changes[items[i].n]
@@ -91,13 +61,15 @@ func (u *update) applyLeaf(at link, depth int, items []item) link {
 			continue
 		}
 		if len(items) == 1 && bytes.Equal(c.Value, rec.value()) {
-			return at
+			u.release(&items[i])
+			return
 		}
 		u.replaced.records = append(u.replaced.records, at.ref)
 		u.leaves--
-		return u.build(nil, depth, items)
+		u.build(at, nil, depth, items)
+		return
 	}
-	return u.build(&leaf{at, rec.path()}, depth, items)
+	u.build(at, &leaf{*at, rec.path()}, depth, items)
 }
 
 // leaf is a leaf of the parent that other keys come to share a place with.
@@ -106,63 +78,65 @@ type leaf struct {
 	path crypto.Hash
 }
 
-// build makes a subtree of a leaf that is there already, or nil, and of the items, none of which is
-// of that leaf's key. Deleting what is not there changes nothing.
-func (u *update) build(old *leaf, depth int, items []item) link {
-	if len(items) == 0 {
-		if old == nil {
-			return link{}
+// build sets at to a subtree of a leaf that is there already, or nil, and of the items, none of which
+// is of that leaf's key. Deleting what is not there changes nothing.
+func (u *update) build(at *link, old *leaf, depth int, items []item) {
+	if len(items) == 0 || len(items) == 1 && len(u.changes[items[0].n].Value) == 0 {
+		*at = link{}
+		if old != nil {
+			*at = old.link
 		}
-		return old.link
+		return
 	}
-	if len(items) == 1 {
-		switch c := &u.changes[items[0].n]; {
-		case old == nil && len(c.Value) == 0:
-			return link{}
-		case old == nil:
-			return u.newLeaf(&items[0].path, c)
-		case len(c.Value) == 0:
-			return old.link
-		}
+	if len(items) == 1 && old == nil {
+		u.newLeaf(at, &items[0])
+		return
 	}
 	if depth == depthMax {
 		panic("merkle: two keys of one path") // would be a collision of SHA-256
 	}
-	s := split(items, depth)
+	var n node
 	var oldLeft, oldRight *leaf
 	if old != nil && bit(&old.path, depth) == 0 {
 		oldLeft = old
 	} else {
 		oldRight = old
 	}
-	left := u.build(oldLeft, depth+1, items[:s])
-	right := u.build(oldRight, depth+1, items[s:])
-	return u.join(&left, &right)
+	s := split(items, depth)
+	u.build(&n.child[0], oldLeft, depth+1, items[:s])
+	u.build(&n.child[1], oldRight, depth+1, items[s:])
+	u.join(at, &n)
 }
 
 // newLeaf stores a record.
-func (u *update) newLeaf(path *crypto.Hash, c *Change) link {
-	valueHash := crypto.Hash(sha256.Sum256(c.Value))
+func (u *update) newLeaf(at *link, it *item) {
+	c := &u.changes[it.n]
+	if it.slot == none {
+		it.slot = u.m.records.reserve(recordBytes(c.Key, c.Value))
+	}
+	u.m.records.table.at(it.slot).fill(u.born, c.Key, c.Value)
 	u.leaves++
-	return link{
-		ref:  u.m.records.put(u.born, c.Key, c.Value),
-		hash: leafHash(path, &valueHash),
+	valueHash := crypto.Hash(sha256.Sum256(c.Value))
+	*at = link{hash: leafHash(&it.path, &valueHash), ref: it.slot}
+}
+
+// release gives back the memory reserved for a record that is not needed.
+func (u *update) release(it *item) {
+	if it.slot != none {
+		u.m.records.drop(it.slot)
 	}
 }
 
-// join makes a node of two subtrees. A leaf beside nothing needs no node and moves up: this is what
-// keeps the tree compact when leaves are deleted.
-func (u *update) join(left, right *link) link {
+// join sets at to the node n, whose children are in place. A leaf beside nothing needs no node and
+// moves up: this is what keeps the tree compact when leaves are deleted.
+func (u *update) join(at *link, n *node) {
+	left, right := &n.child[0], &n.child[1]
 	switch {
 	case left.ref == none && (right.ref == none || right.ref.isLeaf()):
-		return *right
+		*at = *right
 	case right.ref == none && left.ref.isLeaf():
-		return *left
+		*at = *left
+	default:
+		*at = link{hash: innerHash(&left.hash, &right.hash), ref: u.m.nodes.put(n, u.born)}
 	}
-	n := node{
-		hash:  [2]crypto.Hash{left.hash, right.hash},
-		child: [2]ref{left.ref, right.ref},
-		born:  u.born,
-	}
-	return link{ref: u.m.nodes.put(&n), hash: innerHash(&left.hash, &right.hash)}
 }

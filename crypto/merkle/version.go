@@ -72,7 +72,7 @@ func (m *Map) reclaim(before, gone, after *version) {
 	}
 	kept := gone.replaced
 	for _, r := range after.replaced.nodes {
-		if m.nodes.chunks.at(r).born <= before.seq {
+		if m.nodes.chunks.branches(r).born <= before.seq {
 			kept.nodes = append(kept.nodes, r)
 		} else {
 			m.nodes.drop(r)
