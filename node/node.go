@@ -142,6 +142,9 @@ func (n *Node) Start() error {
 			return
 		}
 		n.work(func() { evict(n.running, n.engine.Switch(), n.allowed, n.log.With("module", "peers")) })
+		if n.config.Engine.P2P.LibP2PEnabled() {
+			n.work(func() { forget(n.running, n.engine.Switch(), n.Height, n.log.With("module", "peers")) })
+		}
 	}()
 	select {
 	case err := <-started:
