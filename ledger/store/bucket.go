@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"math"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -80,13 +81,14 @@ func (s *Store) frozenRecord(number uint64, disk bucketEntry, id []byte) (value 
 	return value, err
 }
 
-// frozen lists the buckets in memory whose time is over.
+// frozen lists the buckets in memory whose time is over. One that lost its leaf already is among them:
+// readable heights may know the leaf.
 func (s *Store) frozen() []*bucket {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var out []*bucket
 	for _, b := range s.buckets {
-		if b.records != nil && b.dropped == 0 && s.params != nil && s.params.BucketEndMS(b.number) <= s.current().TimeMS {
+		if b.records != nil && s.params != nil && s.params.BucketEndMS(b.number) <= s.current().TimeMS {
 			out = append(out, b)
 		}
 	}
@@ -110,7 +112,7 @@ func (s *Store) writeBucket(number uint64, records *merkle.Map) error {
 	view := records.Current()
 	defer view.Close()
 	entry := bucketEntry{Root: view.Root(), Count: view.Len()}
-	var c chunker
+	c := chunker{left: math.MaxInt}
 	flush := func() error {
 		entries := make([]*badger.Entry, 0, len(c.chunks))
 		for _, chunk := range c.chunks {

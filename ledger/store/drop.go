@@ -80,11 +80,11 @@ func (s *Store) dropRecords() (more bool, err error) {
 	return len(heads) == dropHeightsMax, nil
 }
 
-// neededByBuckets is the lowest height whose replay records are in no bucket on disk. It needs mu.
+// neededByBuckets is the lowest height with replay records of a bucket that is not on disk. It needs mu.
 func (s *Store) neededByBuckets() uint64 {
 	lowest := s.current().Height + 1
 	for _, b := range s.buckets {
-		if b.records != nil && b.dropped == 0 {
+		if b.records != nil {
 			lowest = min(lowest, b.first)
 		}
 	}

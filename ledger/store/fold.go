@@ -58,14 +58,20 @@ func (s *Store) foldStep() (bool, error) {
 	return true, nil
 }
 
-// foldable says which heights can be folded: those below the trees in memory whose receipts are in the
-// index, since a restart fills neither from below the boundary.
+// foldable says which heights can be folded: those below the trees in memory, as far as a restart needs
+// nothing else of them. It fills neither the index from below the boundary, nor buckets that lost their leaf
+// there.
 func (s *Store) foldable() (from, to uint64, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	from, to = s.boundary(), s.recent[0].Height
 	if len(s.blocks) > 0 {
 		to = min(to, s.blocks[0].height-1)
+	}
+	for _, b := range s.buckets {
+		if b.records != nil && b.dropped > 0 {
+			to = min(to, b.dropped-1)
+		}
 	}
 	return from, to, s.durable && from <= to
 }

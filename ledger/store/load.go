@@ -15,17 +15,24 @@ import (
 type loader struct {
 	s      *Store
 	txn    *badger.Txn
-	heads  []headEntry     // of the base and of every height above it
-	leaves map[uint64]bool // buckets that have a leaf
-	batch  []merkle.Change // what goes into the tree next; it lies in arena
+	heads  []headEntry            // of the base and of every height above it
+	height uint64                 // that is being read
+	leaves map[uint64]*bucketLeaf // of buckets that have a leaf at some height from the base on
+	batch  []merkle.Change        // what goes into the tree next; it lies in arena
 	arena  []byte
 	number uint64 // of the latest partial tree
+}
+
+// bucketLeaf is the last leaf a bucket had.
+type bucketLeaf struct {
+	ledger.Bucket
+	dropped uint64 // the height that deleted it; 0: it is there
 }
 
 // load reads everything up to the newest head. What is above it does not exist.
 func (s *Store) load() error {
 	return s.read(newest, func(txn *badger.Txn) error {
-		l := &loader{s: s, txn: txn, leaves: make(map[uint64]bool)}
+		l := &loader{s: s, txn: txn, leaves: make(map[uint64]*bucketLeaf)}
 		if err := l.readHeads(); err != nil {
 			return err
 		}
@@ -88,9 +95,12 @@ func (l *loader) readHeads() error {
 // partial trees.
 func (l *loader) readBase() error {
 	s, base := l.s, l.heads[0]
+	l.height = base.Height
 	s.main.Keep(1)
 	put := func(key, value []byte) error {
-		l.add(key, value)
+		if err := l.add(key, value); err != nil {
+			return err
+		}
 		if len(l.batch) == loadKeysMax {
 			l.number++
 			l.flush(l.number)
@@ -125,15 +135,21 @@ func (l *loader) eachFlat(height uint64, fn func(key, value []byte) error) error
 }
 
 // add copies a change into the next batch and notes bucket leaves that come and go.
-func (l *loader) add(key, value []byte) {
+func (l *loader) add(key, value []byte) error {
 	if len(key) == bucketLeafLen && key[0] == ledger.PrefixBucket {
-		if number := numberOf(key); value == nil {
-			delete(l.leaves, number)
-		} else {
-			l.leaves[number] = true
+		number := numberOf(key)
+		if value != nil {
+			leaf, err := ledger.DecodeBucket(value)
+			if err != nil {
+				return fmt.Errorf("replay bucket %d: %w", number, err)
+			}
+			l.leaves[number] = &bucketLeaf{Bucket: leaf}
+		} else if leaf := l.leaves[number]; leaf != nil {
+			leaf.dropped = l.height
 		}
 	}
 	l.batch = append(l.batch, merkle.Change{Key: l.copy(key), Value: l.copy(value)})
+	return nil
 }
 
 // copy copies bytes into the arena. A full arena is left to what refers to it.
@@ -174,12 +190,8 @@ func (l *loader) applyRecords() error {
 		if e.Height > s.recent[0].Height {
 			s.main.Keep(len(s.recent))
 		}
-		err := eachChunk(l.txn, e, sectionState, func(chunk []byte) error {
-			return eachItem(chunk, func(key, value []byte) error {
-				l.add(key, value)
-				return nil
-			})
-		})
+		l.height = e.Height
+		err := eachChunk(l.txn, e, sectionState, func(chunk []byte) error { return eachItem(chunk, l.add) })
 		if err != nil {
 			return err
 		}
@@ -223,12 +235,4 @@ func (l *loader) checkState() error {
 	}
 	s.params = &params
 	return nil
-}
-
-// leaf returns the leaf of a bucket that has one.
-func (l *loader) leaf(number uint64) (ledger.Bucket, error) {
-	view := l.s.main.Current()
-	defer view.Close()
-	value, _ := view.Get(ledger.KeyBucket(number))
-	return ledger.DecodeBucket(value)
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/tetradledger/tetrad/ledger"
 )
 
-// readBuckets finds the replay buckets on disk and rebuilds the others, each of which has a leaf.
+// readBuckets finds the replay buckets on disk and rebuilds the others. Those without a leaf from the base
+// on are on disk if any height needs them: folds see to that.
 func (l *loader) readBuckets() error {
 	s := l.s
 	err := eachKey(l.txn, []byte{kindBucket}, func(item *badger.Item) (bool, error) {
@@ -21,60 +22,53 @@ func (l *loader) readBuckets() error {
 			if err != nil {
 				return err
 			}
-			s.buckets[number] = &bucket{number: number, disk: entry}
+			s.buckets[number] = &bucket{number: number, disk: entry, dropped: l.heads[0].Height}
 			return nil
 		})
 	})
 	if err != nil {
 		return fmt.Errorf("read replay buckets: %w", err)
 	}
-	missing := make(map[uint64]uint64) // bucket -> records not found yet
-	for number := range l.leaves {
-		leaf, err := l.leaf(number)
-		if err != nil {
-			return fmt.Errorf("read the leaf of replay bucket %d: %w", number, err)
-		}
-		if b := s.buckets[number]; b == nil {
-			missing[number] = leaf.Count
-		} else if b.disk.Root != leaf.Root || b.disk.Count != leaf.Count {
+	var wanted []*bucket
+	for number, leaf := range l.leaves {
+		b := s.buckets[number]
+		switch {
+		case b == nil:
+			b = &bucket{number: number, records: merkle.New()}
+			s.buckets[number] = b
+			wanted = append(wanted, b)
+		case b.disk.Root != leaf.Root || b.disk.Count != leaf.Count:
 			return fmt.Errorf("replay bucket %d on disk has root %s, its leaf says %s: the data is damaged", number, b.disk.Root, leaf.Root)
 		}
+		b.dropped = leaf.dropped
 	}
-	for number, b := range s.buckets {
-		if !l.leaves[number] {
-			b.dropped = s.current().Height // at the latest
-		}
-	}
-	return l.rebuildBuckets(missing)
+	return l.rebuildBuckets(wanted)
 }
 
-// rebuildBuckets fills the buckets that are not on disk from change records, which are kept for them.
-func (l *loader) rebuildBuckets(missing map[uint64]uint64) error {
-	s := l.s
-	var wanted []uint64
-	for number := range missing {
-		wanted = append(wanted, number)
-		s.buckets[number] = &bucket{number: number, records: merkle.New()}
+// rebuildBuckets fills buckets from change records, which are kept for them.
+func (l *loader) rebuildBuckets(wanted []*bucket) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	missing := make(map[uint64]uint64) // bucket -> records not found yet
+	for _, b := range wanted {
+		missing[b.number] = l.leaves[b.number].Count
 	}
 	from, err := l.findRecords(missing)
 	if err != nil {
 		return err
 	}
-	for height := from; len(wanted) > 0 && height <= s.current().Height; height++ {
+	for height := from; height <= l.s.current().Height; height++ {
 		if err := l.applyReplay(height); err != nil {
 			return err
 		}
 	}
-	for _, number := range wanted {
-		leaf, err := l.leaf(number)
-		if err != nil {
-			return err
-		}
-		view := s.buckets[number].records.Current()
+	for _, b := range wanted {
+		view := b.records.Current()
 		root := view.Root()
 		view.Close()
-		if root != leaf.Root {
-			return fmt.Errorf("replay bucket %d, rebuilt from change records, has root %s, its leaf says %s: the data is damaged", number, root, leaf.Root)
+		if leaf := l.leaves[b.number]; root != leaf.Root {
+			return fmt.Errorf("replay bucket %d, rebuilt from change records, has root %s, its leaf says %s: the data is damaged", b.number, root, leaf.Root)
 		}
 	}
 	return nil

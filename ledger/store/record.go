@@ -27,6 +27,7 @@ var errCut = errors.New("a chunk ends in the middle of an item")
 type chunker struct {
 	chunks [][]byte
 	open   []byte
+	left   int // how many bytes are still to come, about; room is made for them at once
 }
 
 // room makes sure the next item of that size has a place, and returns the chunk to append it to. The
@@ -36,8 +37,9 @@ func (c *chunker) room(size int) []byte {
 		c.flush()
 	}
 	if c.open == nil {
-		c.open = make([]byte, 0, max(size, min(chunkBytes, 4<<10)))
+		c.open = make([]byte, 0, max(size, min(chunkBytes, c.left)))
 	}
+	c.left -= size
 	return c.open
 }
 
@@ -50,10 +52,13 @@ func (c *chunker) flush() {
 
 // item appends a key and a value. A value of length zero stands for a deletion.
 func (c *chunker) item(key, value []byte) {
-	b := c.room(len(key) + len(value) + 2*binary.MaxVarintLen32)
+	b := c.room(itemBytes(key, value))
 	b = append(binary.AppendUvarint(b, uint64(len(key))), key...)
 	c.open = append(binary.AppendUvarint(b, uint64(len(value))), value...)
 }
+
+// itemBytes bounds the size of an item in a chunk.
+func itemBytes(key, value []byte) int { return len(key) + len(value) + 2*binary.MaxVarintLen32 }
 
 // receipt appends a receipt.
 func (c *chunker) receipt(r *ledger.Receipt) {
@@ -66,15 +71,21 @@ func (c *chunker) receipt(r *ledger.Receipt) {
 func encodeChanges(changes []ledger.Change) [][]byte {
 	var c chunker
 	for _, change := range changes {
+		c.left += itemBytes(change.Key, change.Value)
+	}
+	for _, change := range changes {
 		c.item(change.Key, change.Value)
 	}
 	c.flush()
 	return c.chunks
 }
 
+// receiptBytes is about the size of a receipt in a chunk.
+const receiptBytes = 56
+
 // encodeReceipts cuts receipts into chunks.
 func encodeReceipts(receipts []ledger.Receipt) [][]byte {
-	var c chunker
+	c := chunker{left: len(receipts) * receiptBytes}
 	for i := range receipts {
 		c.receipt(&receipts[i])
 	}
