@@ -17,7 +17,7 @@ const (
 	// errorBytesMax is for the body of an error.
 	errorBytesMax = 64 << 10
 	// timeoutDefault is for one request to one node.
-	timeoutDefault = 5 * time.Second
+	timeoutDefault = 3 * time.Second
 	// roundsMax is how often all nodes are asked before a refusal for the time being is passed on.
 	roundsMax = 5
 )
@@ -26,7 +26,7 @@ const (
 type Options struct {
 	// Endpoints are the HTTP APIs of the nodes, such as http://127.0.0.1:26658. At least one.
 	Endpoints []string
-	// Timeout is how long one node may take for one request, beyond what it was asked to wait; 0: 5 s.
+	// Timeout is how long one node may take for one request, beyond what it was asked to wait; 0: 3 s.
 	Timeout time.Duration
 	// HTTP sends the requests; nil takes a client of its own. Redirects are refused either way: a node has
 	// no business sending a client's transactions somewhere else.

@@ -88,13 +88,12 @@ func (e *endpoints) all() []string {
 	return urls
 }
 
-// answered notes that a node works, and stays with it.
+// answered notes that a node works.
 func (e *endpoints) answered(url string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if i := e.find(url); i >= 0 {
 		e.list[i].failures, e.list[i].restUntil = 0, time.Time{}
-		e.current = i
 	}
 }
 

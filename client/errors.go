@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/rpc"
 )
 
 // ErrNoNode is what every error is that means: no node could be asked.
@@ -38,6 +39,23 @@ func (e *NoNodeError) Error() string {
 		parts[i] = a.Error()
 	}
 	return fmt.Sprintf("%v: %s", ErrNoNode, strings.Join(parts, "; "))
+}
+
+// Unwrap gives what each node did.
+func (e *NoNodeError) Unwrap() []error {
+	causes := make([]error, len(e.Attempts))
+	for i, a := range e.Attempts {
+		causes[i] = a
+	}
+	return causes
+}
+
+// or prefers what a node said to what other nodes did not.
+func (e *NoNodeError) or(refused *rpc.Error) error {
+	if refused != nil {
+		return refused
+	}
+	return e
 }
 
 // Is makes it an ErrNoNode.

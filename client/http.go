@@ -24,13 +24,18 @@ type request struct {
 	body         []byte
 	contentType  string
 	header       http.Header
-	patience     time.Duration // how long the node was asked to wait, on top of the client's timeout
+	patience     time.Duration // how long the node was asked to wait
+	grace        time.Duration // how long it may take on top of that; 0: the client's timeout
 }
 
 // ask puts a request to one node and reads the answer into out. The error is an *rpc.Error if the node
 // refused, the context's own error if that ended, and a *NodeError in every other case.
 func (c *Client) ask(ctx context.Context, node string, r request, out any) error {
-	inner, cancel := context.WithTimeout(ctx, c.timeout+r.patience)
+	limit := r.patience + r.grace
+	if r.grace == 0 {
+		limit = r.patience + c.timeout
+	}
+	inner, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := c.exchange(inner, node, r, out)
 	var refused *rpc.Error
@@ -49,7 +54,7 @@ func (c *Client) ask(ctx context.Context, node string, r request, out any) error
 		return ctx.Err()
 	}
 	if inner.Err() != nil {
-		err = fmt.Errorf("no answer within %s", c.timeout+r.patience)
+		err = fmt.Errorf("no answer within %s", limit)
 	}
 	c.endpoints.failed(node)
 	return &NodeError{Endpoint: node, Err: err}
@@ -152,9 +157,9 @@ func elsewhere(err error) bool {
 }
 
 // anywhere puts a request to one node after another until one does it, and, if they all refuse for the time
-// being, again when they said that it may work. It returns the node that answered. sent tells whether a node
-// may have received the request without our knowing what it did with it.
-func (c *Client) anywhere(ctx context.Context, r request, out any) (node string, sent bool, err error) {
+// being, again when they said that it may work. sent tells whether a node may have received the request
+// without our knowing what it did with it.
+func (c *Client) anywhere(ctx context.Context, r request, out any) (sent bool, err error) {
 	for round := 1; ; round++ {
 		var refused *rpc.Error
 		none := &NoNodeError{}
@@ -163,21 +168,20 @@ func (c *Client) anywhere(ctx context.Context, r request, out any) (node string,
 			var silent *NodeError
 			switch {
 			case err == nil || !elsewhere(err):
-				return node, sent, err
-			case ctx.Err() != nil:
-				return "", true, ctx.Err()
+				return sent, err
 			case errors.As(err, &silent):
 				sent = sent || !neverSent(err)
 				none.Attempts = append(none.Attempts, silent)
+			case ctx.Err() != nil:
+				none.Attempts = append(none.Attempts, &NodeError{Endpoint: node, Err: ctx.Err()})
+				return true, none.or(refused)
 			default:
 				refused = milder(refused, err.(*rpc.Error))
 			}
 		}
-		if refused == nil {
-			return "", sent, none
-		}
-		if refused.RetryAfterMS == 0 || round == roundsMax || !pause(ctx, time.Duration(refused.RetryAfterMS)*time.Millisecond) {
-			return "", sent, refused
+		if refused == nil || refused.RetryAfterMS == 0 || round == roundsMax ||
+			!pause(ctx, time.Duration(refused.RetryAfterMS)*time.Millisecond) {
+			return sent, none.or(refused)
 		}
 	}
 }

@@ -69,7 +69,7 @@ const (
 // Block reads a block; height 0 is the newest. receipts is one of the constants above.
 func (c *Client) Block(ctx context.Context, height uint64, receipts string) (rpc.Block, error) {
 	var out rpc.Block
-	_, _, err := c.anywhere(ctx, c.blockRequest(height, receipts, 0), &out)
+	_, err := c.anywhere(ctx, c.blockRequest(height, receipts, 0), &out)
 	return out, err
 }
 
@@ -97,7 +97,7 @@ func (c *Client) blockRequest(height uint64, receipts string, wait time.Duration
 // Status asks one node, whichever answers, for its status.
 func (c *Client) Status(ctx context.Context) (rpc.Status, error) {
 	var out rpc.Status
-	_, _, err := c.anywhere(ctx, request{method: http.MethodGet, path: rpc.PathStatus}, &out)
+	_, err := c.anywhere(ctx, request{method: http.MethodGet, path: rpc.PathStatus}, &out)
 	return out, err
 }
 
@@ -133,7 +133,7 @@ func (c *Client) StatusAll(ctx context.Context) []NodeStatus {
 // read gets a path, whose elements are escaped, from any node.
 func read[T any](ctx context.Context, c *Client, o ReadOptions, base string, elements ...string) (T, error) {
 	var out T
-	_, _, err := c.anywhere(ctx, c.readRequest(o, readPath(base, elements...)), &out)
+	_, err := c.anywhere(ctx, c.readRequest(o, readPath(base, elements...)), &out)
 	return out, err
 }
 

@@ -23,10 +23,10 @@ func (c *Client) Submit(ctx context.Context, raw []byte) (rpc.SubmitResponse, er
 		return rpc.SubmitResponse{}, err
 	}
 	var out rpc.SubmitResponse
-	_, sent, err := c.anywhere(ctx, txRequest(rpc.PathTransactions, raw), &out)
+	sent, err := c.anywhere(ctx, txRequest(rpc.PathTransactions, raw), &out)
 	switch {
 	case err == nil && out.TxID != tx.TxID:
-		return out, fmt.Errorf("the node answered for another transaction: %s instead of %s", out.TxID, tx.TxID)
+		return out, &UnknownOutcomeError{TxID: tx.TxID, Last: fmt.Errorf("the node answered for another transaction: %s", out.TxID)}
 	case err != nil && sent && !refusedForGood(err):
 		return out, &UnknownOutcomeError{TxID: tx.TxID, Last: err}
 	}
@@ -65,7 +65,7 @@ func (c *Client) SubmitBatchBody(ctx context.Context, endpoint string, body []by
 // Simulate asks a node what would become of a transaction in the next block.
 func (c *Client) Simulate(ctx context.Context, raw []byte) (rpc.TxStatus, error) {
 	var out rpc.TxStatus
-	_, _, err := c.anywhere(ctx, txRequest(rpc.PathSimulate, raw), &out)
+	_, err := c.anywhere(ctx, txRequest(rpc.PathSimulate, raw), &out)
 	return out, err
 }
 
@@ -73,7 +73,7 @@ func (c *Client) Simulate(ctx context.Context, raw []byte) (rpc.TxStatus, error)
 // never_will; else it is 0.
 func (c *Client) Tx(ctx context.Context, id crypto.Hash, validUntilMS uint64) (rpc.TxStatus, error) {
 	var out rpc.TxStatus
-	_, _, err := c.anywhere(ctx, outcomeRequest(id, validUntilMS, 0), &out)
+	_, err := c.anywhere(ctx, outcomeRequest(id, validUntilMS, 0), &out)
 	return out, err
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/tetradledger/tetrad/rpc"
@@ -11,6 +12,9 @@ import (
 // blocks, so that the usual case takes one request, and short enough that a node which is frozen or keeps
 // the transaction to itself costs little.
 const waitSlice = 2 * time.Second
+
+// waitGrace is how long a node that has waited may take to say so.
+const waitGrace = time.Second
 
 // waitPause is between rounds in which no node could be asked at all.
 const waitPause = 200 * time.Millisecond
@@ -59,7 +63,14 @@ func (c *Client) waitAt(ctx context.Context, node string, tx Signed, resend bool
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = max(min(wait, time.Until(deadline)), time.Millisecond)
 	}
+	r := outcomeRequest(tx.TxID, tx.ValidUntilMS, wait)
+	r.grace = min(c.timeout, waitGrace)
 	var status rpc.TxStatus
-	err := c.ask(ctx, node, outcomeRequest(tx.TxID, tx.ValidUntilMS, wait), &status)
-	return status, err
+	if err := c.ask(ctx, node, r, &status); err != nil {
+		return status, err
+	}
+	if status.TxID != tx.TxID {
+		return status, &NodeError{Endpoint: node, Err: fmt.Errorf("it answered for another transaction: %s", status.TxID)}
+	}
+	return status, nil
 }

@@ -1,0 +1,163 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
+	"github.com/tetradledger/tetrad/rpc/rpctest"
+)
+
+// await returns when a node gets a request of the kind.
+func await(t *testing.T, s *server, method, mark string) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		select {
+		case r := <-s.seen:
+			if r.Method == method && strings.Contains(r.URL.String(), mark) {
+				return
+			}
+		case <-deadline:
+			t.Errorf("no %s %s came", method, mark)
+			return
+		}
+	}
+}
+
+// TestNodeDiesWhileWaiting: the node that took the transaction in dies with it. The client asks the next one,
+// hands it the same bytes, and gets the outcome.
+func TestNodeDiesWhileWaiting(t *testing.T) {
+	n := newNetwork(t, 4)
+	c := n.client(t, Options{})
+	ctx := within(t, 30*time.Second)
+	tx := n.pay(t, 1)
+	if _, err := c.Submit(ctx, tx.Raw); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		await(t, n.servers[0], "GET", "wait=committed")
+		n.Forget()
+		n.servers[0].die()
+		await(t, n.servers[1], "GET", "wait=committed")
+		n.Seal()
+	}()
+	status, err := c.WaitCommitted(ctx, tx)
+	if err != nil || status.Status != rpc.StatusCommitted || status.Height != 1 {
+		t.Fatalf("%+v, %v", status, err)
+	}
+}
+
+// TestNodeFreezesWhileWaiting: a node that says nothing any more costs a few seconds, not the outcome.
+func TestNodeFreezesWhileWaiting(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	c := n.client(t, Options{})
+	ctx := within(t, 30*time.Second)
+	tx := n.pay(t, 1)
+	if _, err := c.Submit(ctx, tx.Raw); err != nil {
+		t.Fatal(err)
+	}
+	n.Seal()
+	n.servers[0].fails(hang)
+	began := time.Now()
+	status, err := c.WaitCommitted(ctx, tx)
+	if err != nil || status.Status != rpc.StatusCommitted {
+		t.Fatalf("%+v, %v", status, err)
+	}
+	if took := time.Since(began); took > waitSlice+2*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// TestNodeKeepsTransactionBack: a node that says "pending" for ever does not keep the transaction from the
+// others.
+func TestNodeKeepsTransactionBack(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	c := n.client(t, Options{})
+	ctx := within(t, 30*time.Second)
+	tx := n.pay(t, 1)
+	n.servers[0].fails(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.WriteHeader(202)
+		}
+		fmt.Fprintf(w, `{"txid":"%s","status":"pending","code":0}`, tx.TxID)
+	})
+	if _, err := c.Submit(ctx, tx.Raw); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		await(t, n.servers[1], "POST", rpc.PathTransactions)
+		await(t, n.servers[1], "GET", "wait=committed")
+		n.Seal()
+	}()
+	status, err := c.WaitCommitted(ctx, tx)
+	if err != nil || status.Status != rpc.StatusCommitted {
+		t.Fatalf("%+v, %v", status, err)
+	}
+}
+
+func TestWaitEnds(t *testing.T) {
+	n := newNetwork(t, 2)
+	c := n.client(t, Options{})
+	ctx := within(t, 30*time.Second)
+
+	poor, err := NewTx(n.ChainID, n.Genesis, rpctest.Address("alice")).
+		Transfer(rpctest.Address("bob"), "usd", ledger.Amount{Lo: 1 << 60}).Sign(crypto.DevKey("alice"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Submit(ctx, poor.Raw); err != nil {
+		t.Fatal(err)
+	}
+	n.Seal()
+	status, err := c.WaitCommitted(ctx, poor)
+	if err != nil || status.Status != rpc.StatusFailed || status.Error == nil || status.Error.Slug != "insufficient_funds" || status.Op != 1 {
+		t.Errorf("failed: %+v, %v", status, err)
+	}
+
+	lost := n.pay(t, 1)
+	n.SealAfter(120_000)
+	status, err = c.WaitCommitted(ctx, Signed{TxID: lost.TxID, ValidUntilMS: lost.ValidUntilMS})
+	if err != nil || status.Status != rpc.StatusNeverWill {
+		t.Errorf("never: %+v, %v", status, err)
+	}
+
+	open := n.pay(t, 2)
+	open.ValidUntilMS += 1_000_000
+	status, err = c.WaitCommitted(within(t, 100*time.Millisecond), Signed{TxID: open.TxID, ValidUntilMS: open.ValidUntilMS})
+	var unknown *UnknownOutcomeError
+	if !errors.As(err, &unknown) || !errors.Is(err, ErrUnknownOutcome) || unknown.TxID != open.TxID || status.Status != rpc.StatusUnknown {
+		t.Errorf("unknown: %+v, %v", status, err)
+	}
+
+	for _, s := range n.servers {
+		s.die()
+	}
+	_, err = c.WaitCommitted(within(t, 500*time.Millisecond), open)
+	if !errors.Is(err, ErrUnknownOutcome) || !strings.Contains(err.Error(), n.servers[1].URL) {
+		t.Errorf("with nobody left: %v", err)
+	}
+}
+
+// TestWrongAnswerWhileWaiting: a node that tells the outcome of another transaction is not believed.
+func TestWrongAnswerWhileWaiting(t *testing.T) {
+	n := newNetwork(t, 2)
+	n.Instant()
+	c := n.client(t, Options{})
+	tx := n.pay(t, 1)
+	n.servers[0].fails(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"txid":"%064d","status":"committed","height":9,"code":0}`, 0)
+	})
+	status, err := c.WaitCommitted(within(t, 20*time.Second), tx)
+	if err != nil || status.TxID != tx.TxID || status.Height != 1 {
+		t.Fatalf("%+v, %v", status, err)
+	}
+}
