@@ -220,10 +220,7 @@ func (c *cli) benchPayer(f benchFlags, issuer string) (crypto.PrivateKey, error)
 	if name == "" {
 		return crypto.PrivateKey{}, usagef("the accounts lack money, and there is no key to fund them with").next("name one with --from")
 	}
-	if _, err := c.key(ring, name); err != nil {
-		return crypto.PrivateKey{}, err
-	}
-	return ring.Unlock(name, c.passphrase)
+	return c.unlock(ring, name)
 }
 
 // accountsBelow reads the balances of all accounts, some at a time.

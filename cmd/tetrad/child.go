@@ -107,6 +107,12 @@ func closedTimer() <-chan time.Time {
 	return passed
 }
 
+// failed tells whether a child ended by itself and not well: its log then says why.
+func (ch *child) failed() bool {
+	var exit *exec.ExitError
+	return errors.As(ch.err, &exit) && exit.Exited()
+}
+
 // end says how a child ended, in words.
 func (ch *child) end() string {
 	var exit *exec.ExitError
@@ -117,7 +123,7 @@ func (ch *child) end() string {
 		return ch.err.Error()
 	}
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return "was killed (" + status.Signal().String() + ")"
+		return "was ended by a signal (" + status.Signal().String() + ")"
 	}
 	return fmt.Sprintf("ended with exit code %d", exit.ExitCode())
 }

@@ -269,7 +269,7 @@ func (d *devNetwork) watch(ctx context.Context, died <-chan *child) error {
 
 func (d *devNetwork) reportDeath(ch *child) {
 	d.cli.note("%s %s", ch.moniker, ch.end())
-	if ch.err != nil {
+	if ch.failed() {
 		for _, line := range lastWords(logPath(ch.home), 5) {
 			d.cli.note("  | %s", line)
 		}

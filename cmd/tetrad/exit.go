@@ -181,6 +181,3 @@ func exitOfNoNode(err error) *failure {
 	}
 	return f
 }
-
-// isKeyNotFound tells a key that does not exist from one that cannot be read.
-func isKeyNotFound(err error) bool { return errors.Is(err, crypto.ErrKeyNotFound) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -54,8 +55,11 @@ func (c *cli) key(ring *crypto.Keyring, name string) (crypto.KeyInfo, error) {
 		return crypto.KeyInfo{}, usagef("%v", err)
 	}
 	info, err := ring.Get(name)
-	if err == nil || !isKeyNotFound(err) {
-		return info, err
+	if err == nil {
+		return info, nil
+	}
+	if !errors.Is(err, crypto.ErrKeyNotFound) {
+		return info, keyf("bad_key", "%v", err)
 	}
 	f := keyf("no_such_key", "there is no key called %q in %s", name, c.client.path("keys"))
 	if list, _ := ring.List(); len(list) > 0 {
@@ -66,6 +70,19 @@ func (c *cli) key(ring *crypto.Keyring, name string) (crypto.KeyInfo, error) {
 		return info, f.next("keys here: %s", strings.Join(known, ", "))
 	}
 	return info, f.next("make one with %s", quote("tetrad keys add "+name))
+}
+
+// unlock gets a key to sign with.
+func (c *cli) unlock(ring *crypto.Keyring, name string) (crypto.PrivateKey, error) {
+	if _, err := c.key(ring, name); err != nil {
+		return crypto.PrivateKey{}, err
+	}
+	private, err := ring.Unlock(name, c.passphrase)
+	var told *failure
+	if err == nil || errors.As(err, &told) || errors.Is(err, crypto.ErrWrongPassphrase) {
+		return private, err
+	}
+	return private, keyf("bad_key", "%v", err)
 }
 
 func newKeysAdd(c *cli) *cobra.Command {

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -33,25 +30,3 @@ func cleanEnvironment(env *testscript.Env) error {
 	return os.MkdirAll(filepath.Join(env.WorkDir, "home"), 0o755)
 }
 
-// freeBasePort finds a base port whose block of 50 ports (a network of four with room to spare) is unused
-// right now. It is a guess by nature: somebody else may take a port before the test does.
-func freeBasePort() (int, error) {
-	for range 200 {
-		base := 20000 + 50*rand.IntN(240) // below the range the kernel hands out for outgoing connections
-		if blockIsFree(base) {
-			return base, nil
-		}
-	}
-	return 0, fmt.Errorf("found no block of free ports")
-}
-
-func blockIsFree(base int) bool {
-	for port := base; port < base+50; port++ {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			return false
-		}
-		listener.Close()
-	}
-	return true
-}

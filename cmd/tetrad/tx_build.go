@@ -198,10 +198,7 @@ func (b *builder) keys() ([]crypto.PrivateKey, error) {
 	}
 	keys := make([]crypto.PrivateKey, len(wanted))
 	for i, name := range wanted {
-		if _, err := b.cli.key(ring, name); err != nil {
-			return nil, err
-		}
-		if keys[i], err = ring.Unlock(name, b.cli.passphrase); err != nil {
+		if keys[i], err = b.cli.unlock(ring, name); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,333 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+// TestNetworkScripts runs the scripts that need a network, against one of four validators that are started
+// as a user would start them. The scripts share it, so each uses accounts of its own.
+func TestNetworkScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a network of four validators")
+	}
+	network := startNetwork(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/network",
+		Cmds:               scriptCommands,
+		RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			home := filepath.Join(env.WorkDir, "client")
+			env.Setenv("TETRAD_HOME", home)
+			env.Setenv("API0", network.api(0))
+			env.Setenv("API3", network.api(3))
+			// Keys must stay private to be usable, so modes are copied, too.
+			copied := exec.Command("cp", "-rp", filepath.Join(network.dir, "client"), home).Run()
+			return errors.Join(cleanEnvironment(env), copied)
+		},
+	})
+}
+
+// testNetwork is a network of four in a temporary directory.
+type testNetwork struct {
+	dir  string
+	base int
+}
+
+func (n testNetwork) api(i int) string { return fmt.Sprintf("http://127.0.0.1:%d", n.base+10*i+2) }
+
+func (n testNetwork) apis() []string { return []string{n.api(0), n.api(1), n.api(2), n.api(3)} }
+
+// startNetwork writes a testnet and starts its validators; they are stopped when the test ends, and each
+// must end with exit code 0.
+func startNetwork(t *testing.T) testNetwork {
+	t.Helper()
+	base, err := freeBasePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := testNetwork{dir: filepath.Join(t.TempDir(), "net"), base: base}
+	runTetrad(t, "testnet", "--output-dir", n.dir, "--base-port", strconv.Itoa(base), "--chain-id", "script-1",
+		"--accounts", "alice,bob,carol,dave,erin,frank,grace,heidi", "--bench-accounts", "16")
+	for i := range 4 {
+		startValidator(t, filepath.Join(n.dir, fmt.Sprintf("node%d", i)))
+	}
+	awaitBlock(t, n.apis())
+	return n
+}
+
+// runTetrad runs one command that must succeed, and returns its stdout.
+func runTetrad(t *testing.T, args ...string) string {
+	t.Helper()
+	command := exec.Command("tetrad", args...)
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("tetrad %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.String())
+	}
+	return string(out)
+}
+
+func startValidator(t *testing.T, home string) {
+	t.Helper()
+	log, err := os.Create(filepath.Join(home, "test.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command("tetrad", "start", "--home", home)
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		defer log.Close()
+		_ = command.Process.Signal(syscall.SIGTERM) // if it is gone, Wait says how it went
+		err := command.Wait()
+		if err != nil || t.Failed() {
+			words, _ := os.ReadFile(log.Name())
+			t.Logf("%s: %v\n%s", home, err, words[max(0, len(words)-4000):])
+		}
+		if err != nil {
+			t.Errorf("%s did not stop cleanly: %v", home, err)
+		}
+	})
+}
+
+// awaitBlock waits until a network commits blocks.
+func awaitBlock(t *testing.T, endpoints []string) {
+	t.Helper()
+	cl, err := client.New(client.Options{Endpoints: endpoints, Consistency: rpc.ConsistencyEventual})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // a hang, not a slow machine
+	defer cancel()
+	for {
+		status, err := cl.Status(ctx)
+		if err == nil && status.Height > 0 {
+			return
+		}
+		select {
+		case <-time.After(readyPoll):
+		case <-ctx.Done():
+			t.Fatalf("no block came: %v", err)
+		}
+	}
+}
+
+// TestDev runs a dev network as its user does: reads what it prints, kills a validator, goes on, stops it,
+// and starts it again.
+func TestDev(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a network of four validators")
+	}
+	base, err := freeBasePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "dev")
+	args := []string{"dev", "--home", dir, "--base-port", strconv.Itoa(base)}
+
+	d := startDev(t, append(args, "-o", "json")...)
+	first := d.ready(t)
+	if len(first.Nodes) != 4 || len(first.Accounts) != 5 {
+		t.Fatalf("want 4 nodes and 5 accounts: %+v", first)
+	}
+	transfer := []string{"tx", "transfer", "bob", "12.50usd", "--from", "alice", "--home", first.ClientHome}
+	runTetrad(t, transfer...)
+
+	// One validator dies: dev says so and how to start it again, and the others go on.
+	d.killValidator(t, first.Nodes[2].Home)
+	d.awaitLine(t, "node2 was ended by a signal (killed)")
+	d.awaitLine(t, "start it again with: tetrad start --home "+first.Nodes[2].Home)
+	runTetrad(t, transfer...)
+
+	// Ctrl-C ends it with success, and no validator stays behind.
+	if err := d.command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.wait(); err != nil {
+		t.Fatalf("dev ended with %v", err)
+	}
+	awaitFree(t, base)
+
+	// The network goes on where it was.
+	d = startDev(t, append(args, "-o", "json")...)
+	if again := d.ready(t); again.GenesisHash != first.GenesisHash {
+		t.Fatalf("another network: %s, was %s", again.GenesisHash, first.GenesisHash)
+	}
+	balance := runTetrad(t, "query", "balance", "bob", "usd", "--home", first.ClientHome, "-o", "json")
+	if !strings.Contains(balance, `"1000025.00"`) {
+		t.Fatalf("bob should have 1000025.00: %s", balance)
+	}
+
+	// Its validators die with it even when it has no time to stop them.
+	if err := d.command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = d.wait() // killed
+	awaitFree(t, base)
+
+	// --reset begins anew; the table names what to try.
+	d = startDev(t, append(args, "--reset")...)
+	for line := range d.out {
+		if strings.Contains(line, "tx transfer bob 12.50usd --from alice") {
+			break
+		}
+	}
+	if err := d.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.wait(); err != nil {
+		t.Fatalf("dev ended with %v", err)
+	}
+	awaitFree(t, base)
+}
+
+// devProcess is a running `tetrad dev`.
+type devProcess struct {
+	command  *exec.Cmd
+	out, err <-chan string // lines
+	ended    chan struct{}
+	result   error
+}
+
+func startDev(t *testing.T, args ...string) *devProcess {
+	t.Helper()
+	d := &devProcess{command: exec.Command("tetrad", args...), ended: make(chan struct{})}
+	stdout, outEnd := io.Pipe()
+	stderr, errEnd := io.Pipe()
+	d.command.Stdout, d.command.Stderr = outEnd, errEnd
+	d.out, d.err = lines(stdout), lines(stderr)
+	if err := d.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		d.result = d.command.Wait()
+		outEnd.Close()
+		errEnd.Close()
+		close(d.ended)
+	}()
+	t.Cleanup(func() {
+		_ = d.command.Process.Kill()
+		<-d.ended
+	})
+	return d
+}
+
+// lines delivers a stream line by line, and never blocks the writer for long.
+func lines(r io.Reader) <-chan string {
+	out := make(chan string, 10_000)
+	go func() {
+		defer close(out)
+		for scan := bufio.NewScanner(r); scan.Scan(); {
+			out <- scan.Text()
+		}
+	}()
+	return out
+}
+
+func (d *devProcess) wait() error {
+	<-d.ended
+	return d.result
+}
+
+// ready waits for the document that says the network is up.
+func (d *devProcess) ready(t *testing.T) networkDocument {
+	t.Helper()
+	var text strings.Builder
+	for line := range d.out {
+		text.WriteString(line + "\n")
+		if line == "}" {
+			break
+		}
+	}
+	var document networkDocument
+	if err := json.Unmarshal([]byte(text.String()), &document); err != nil {
+		t.Fatalf("dev printed %q: %v", text.String(), err)
+	}
+	return document
+}
+
+func (d *devProcess) awaitLine(t *testing.T, want string) {
+	t.Helper()
+	var seen []string
+	for line := range d.err {
+		if strings.Contains(line, want) {
+			return
+		}
+		seen = append(seen, line)
+	}
+	t.Fatalf("dev ended without saying %q:\n%s", want, strings.Join(seen, "\n"))
+}
+
+// killValidator kills the process that holds a home, whose number the home's lock names.
+func (d *devProcess) killValidator(t *testing.T, home string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(home, "data", "node.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitFree waits until nothing listens on a network's ports any more.
+func awaitFree(t *testing.T, base int) {
+	t.Helper()
+	for range 600 { // half a minute: a hang, not a slow machine
+		if blockIsFree(base) {
+			return
+		}
+		time.Sleep(readyPoll)
+	}
+	t.Fatalf("validators stayed behind: ports from %d on are in use", base)
+}
+
+// freeBasePort finds a base port whose block of 50 ports (a network of four with room to spare) is unused
+// right now. It is a guess by nature: somebody else may take a port before the test does.
+func freeBasePort() (int, error) {
+	for range 200 {
+		base := 20000 + 50*rand.IntN(240) // below the range the kernel hands out for outgoing connections
+		if blockIsFree(base) {
+			return base, nil
+		}
+	}
+	return 0, errors.New("found no block of free ports")
+}
+
+func blockIsFree(base int) bool {
+	for port := base; port < base+50; port++ {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return false
+		}
+		listener.Close()
+	}
+	return true
+}
