@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	abcitypes "github.com/cometbft/cometbft/abci/types"
 
@@ -45,6 +47,8 @@ type Application struct {
 	chainID string
 	peer    func(id string) bool
 	decided func(Decision)
+
+	complained atomic.Int64 // second in which a refused peer was logged last
 }
 
 var _ abcitypes.Application = (*Application)(nil)
@@ -136,6 +140,10 @@ func (a *Application) filter(question string) *abcitypes.ResponseQuery {
 	id, ok := strings.CutPrefix(question, "id/")
 	if !ok || a.peer == nil || a.peer(id) {
 		return &abcitypes.ResponseQuery{}
+	}
+	// A refused node may dial again at once, for ever; one line per second tells enough.
+	if now := time.Now().Unix(); a.complained.Swap(now) != now {
+		a.log.Warn("refusing a peer that is not on the allow-list", "peer", id)
 	}
 	return refusal(ledger.CodeNotAuthorised, "the node is not on the allow-list")
 }
