@@ -33,7 +33,7 @@ type Stats struct {
 	ValueBytes uint64 // memory in use for keys and values of the same
 	ArenaBytes uint64 // memory of the arenas, used or not
 	Versions   int    // committed versions still in memory
-	Pinned     int    // views not closed yet
+	Pinned     int    // views not closed and staged updates not ended
 }
 
 // New returns an empty map at version 0. It takes no arena memory until something is staged.
@@ -57,16 +57,18 @@ func (m *Map) Keep(n int) {
 // discarded from then on.
 func (m *Map) Commit(s *Staged) {
 	defer m.write()()
-	s.claim(m)
+	s.belongsTo(m)
 	if s.parent != m.current() {
 		panic(fmt.Sprintf("merkle: commit version %d: it was staged on version %d, the current one is %d",
 			s.version.number, s.parent.number, m.current().number))
 	}
+	s.m = nil
 	s.version.nodes = m.nodes.chunks
 	s.version.records = m.records.table
 	s.version.replaced = s.replaced
 	m.mu.Lock()
 	m.versions = append(m.versions, s.version)
+	s.parent.pins--
 	m.mu.Unlock()
 	m.collect()
 	m.publishStats()
@@ -75,9 +77,12 @@ func (m *Map) Commit(s *Staged) {
 // Discard gives back what s allocated.
 func (m *Map) Discard(s *Staged) {
 	defer m.write()()
-	s.claim(m)
+	s.belongsTo(m)
+	s.m = nil
 	m.dropBorn(s.version.root.ref, s.version.seq)
 	m.scratch.recycle(s.replaced)
+	m.unpin(s.parent)
+	m.collect()
 	m.publishStats()
 }
 

@@ -12,7 +12,7 @@ type Change struct{ Key, Value []byte }
 
 // Staged is an update that nobody can read yet. It ends with Commit or Discard.
 type Staged struct {
-	m        *Map
+	m        *Map // nil once it ended
 	parent   *version
 	version  *version
 	replaced replaced // what the parent refers to and this update does not
@@ -27,12 +27,11 @@ func (s *Staged) Len() uint64 { return s.version.leaves }
 // Version is the number s was staged with.
 func (s *Staged) Version() uint64 { return s.version.number }
 
-// claim ends the life of s: it is committed or discarded once, by the map that made it.
-func (s *Staged) claim(m *Map) {
+// belongsTo panics unless s was made by m and is still to be committed or discarded.
+func (s *Staged) belongsTo(m *Map) {
 	if s.m != m {
 		panic("merkle: a staged update ends once, in the map that made it")
 	}
-	s.m = nil
 }
 
 // Stage applies changes to the current version without touching it. Several updates may be staged on
@@ -58,6 +57,9 @@ func (m *Map) Stage(number uint64, changes []Change) *Staged {
 	root := parent.root
 	u.apply(&root, 0, items, true)
 	m.publishStats()
+	m.mu.Lock()
+	parent.pins++ // Discard has to tell what is shared with the parent, so the parent must last
+	m.mu.Unlock()
 	return &Staged{
 		m:        m,
 		parent:   parent,

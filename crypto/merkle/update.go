@@ -60,8 +60,11 @@ func (u *update) applyLeaf(at *link, depth int, items []item) {
 		if !bytes.Equal(c.Key, rec.key()) {
 			continue
 		}
-		if len(items) == 1 && bytes.Equal(c.Value, rec.value()) {
+		if bytes.Equal(c.Value, rec.value()) {
 			u.release(&items[i])
+			stays := leaf{*at, items[i].path}
+			copy(items[1:i+1], items[:i])
+			u.build(at, &stays, depth, items[1:])
 			return
 		}
 		u.replaced.records = append(u.replaced.records, at.ref)

@@ -9,7 +9,7 @@ type version struct {
 	nodes   nodeTable
 	records recordTable
 
-	pins int // guarded by Map.mu
+	pins int // views and staged updates that refer to this version; guarded by Map.mu
 
 	// replaced lists what the version before this one in memory still refers to and this one does
 	// not. The oldest version's list is empty. Touched by the writer alone.
