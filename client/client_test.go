@@ -188,10 +188,13 @@ func TestSilentNodes(t *testing.T) {
 func TestNonsense(t *testing.T) {
 	big := strings.Repeat("x", answerBytesMax)
 	for name, fault := range map[string]http.HandlerFunc{
-		"garbage":       func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>hello</html>")) },
-		"empty":         func(http.ResponseWriter, *http.Request) {},
-		"wrong type":    func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"height":"high"}`)) },
-		"cut off":       func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "100"); w.Write([]byte(`{"`)) },
+		"garbage":    func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>hello</html>")) },
+		"empty":      func(http.ResponseWriter, *http.Request) {},
+		"wrong type": func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"height":"high"}`)) },
+		"cut off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.Write([]byte(`{"`))
+		},
 		"plain 500":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", 500) },
 		"plain 404":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "nothing here", 404) },
 		"other errors":  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"x"}`, 400) },

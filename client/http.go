@@ -54,11 +54,14 @@ func (c *Client) ask(ctx context.Context, node string, r request, out any) error
 		return ctx.Err()
 	}
 	if inner.Err() != nil {
-		err = fmt.Errorf("no answer within %s", limit)
+		err = fmt.Errorf("%w within %s", errNoAnswer, limit)
 	}
 	c.endpoints.failed(node)
 	return &NodeError{Endpoint: node, Err: err}
 }
+
+// errNoAnswer is of a node that took longer than it may.
+var errNoAnswer = errors.New("no answer")
 
 // exchange sends the request and reads the answer.
 func (c *Client) exchange(ctx context.Context, node string, r request, out any) error {

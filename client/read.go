@@ -90,6 +90,7 @@ func (c *Client) blockRequest(height uint64, receipts string, wait time.Duration
 	if wait > 0 {
 		r.query.Set("timeout", wait.String())
 		r.header = http.Header{rpc.HeaderMinHeight: {strconv.FormatUint(height, 10)}}
+		r.grace = c.timeout / 2
 	}
 	return r
 }

@@ -1,0 +1,118 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+// send sends all batches, or as many as there is time for. The senders of a node take the next batch when it
+// is due and they have the time: a node that is slow gets fewer, and what comes late for that reason is late
+// in the latencies, too.
+func (b *bench) send(ctx context.Context) {
+	ctx, cancel := context.WithDeadline(ctx, b.started.Add(b.o.Duration+benchDrain))
+	defer cancel()
+	var next atomic.Int64
+	var senders sync.WaitGroup
+	for range benchSenders {
+		for place := range b.o.Endpoints {
+			senders.Go(func() { b.sender(ctx, place, &next) })
+		}
+	}
+	senders.Wait()
+}
+
+// sender sends one batch after another, to the node at the place if that works.
+func (b *bench) sender(ctx context.Context, place int, next *atomic.Int64) {
+	for {
+		batch := int(next.Add(1)) - 1
+		if batch >= len(b.load.batches) {
+			return
+		}
+		from, to := b.load.span(batch)
+		if !b.turn(ctx, to-1) {
+			return
+		}
+		body := b.load.take(batch)
+		if body == nil || time.Since(b.started) >= b.o.Duration {
+			return
+		}
+		b.load.batches[batch].sentAt.Store(int64(time.Since(b.started)))
+		b.sent.Add(int64(to - from))
+		b.deliver(ctx, place, batch, body)
+		b.load.batches[batch].body = nil
+	}
+}
+
+// turn waits until transfer i may be sent: at its time, or, without a rate, when enough others are decided.
+func (b *bench) turn(ctx context.Context, i int) bool {
+	if b.load.timed {
+		left := time.Until(b.started.Add(b.load.due(i)))
+		return left <= 0 && ctx.Err() == nil || pause(ctx, left)
+	}
+	for b.accepted()-b.follow.decided.Load() >= int64(b.o.Outstanding) {
+		if time.Since(b.started) >= b.o.Duration || !pause(ctx, time.Millisecond) {
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// deliver hands a batch to the node at the place or, when that one does not answer, to the others in turn:
+// the same bytes take effect once, however many nodes get them.
+func (b *bench) deliver(ctx context.Context, place, batch int, body []byte) {
+	l := &b.load.batches[batch]
+	from, to := b.load.span(batch)
+	for try := 0; ; {
+		node := b.o.Endpoints[(place+try)%len(b.o.Endpoints)]
+		answer, err := b.client.SubmitBatchBody(ctx, node, body)
+		var refused *rpc.Error
+		switch {
+		case err == nil:
+			b.note(l, answer)
+			return
+		case errors.As(err, &refused):
+			if b.load.timed || !refused.Retryable || time.Since(b.started) >= b.o.Duration || !pause(ctx, holdBack(refused)) {
+				l.refused = map[int]bool{}
+				for i := range to - from {
+					l.refused[i] = true
+				}
+				b.refused.Add(int64(to - from))
+				return
+			}
+		default:
+			l.unsure = l.unsure || !neverSent(err)
+			if try++; try == len(b.o.Endpoints) || ctx.Err() != nil {
+				l.unsure = true
+				b.unsure.Add(int64(to - from))
+				return
+			}
+		}
+	}
+}
+
+// note counts what a node took in.
+func (b *bench) note(l *loadBatch, answer rpc.BatchResponse) {
+	l.unsure = false
+	for _, r := range answer.Results {
+		if r.Status == rpc.StatusRefused {
+			if l.refused == nil {
+				l.refused = map[int]bool{}
+			}
+			l.refused[r.Index] = true
+		}
+	}
+	b.refused.Add(int64(len(l.refused)))
+}
+
+// holdBackMax keeps a node busy: it is told to take more often than a polite client would ask.
+const holdBackMax = 250 * time.Millisecond
+
+// holdBack is how long to wait before a node that is full is asked again.
+func holdBack(refused *rpc.Error) time.Duration {
+	return min(max(time.Duration(refused.RetryAfterMS)*time.Millisecond, 10*time.Millisecond), holdBackMax)
+}
