@@ -249,6 +249,8 @@ func TestBodyBounds(t *testing.T) {
 		"weight of two":      {account(&SetAccount{Policy: &Policy{Threshold: 2, Members: []Member{{Weight: 2, KeyType: 1, PublicKey: key}}}}), CodeUnsupportedPolicy, ""},
 		"key type":           {account(&SetAccount{Policy: &Policy{Threshold: 1, Members: []Member{{Weight: 1, KeyType: 2, PublicKey: key}}}}), CodeUnsupportedKey, "policy.members[0]: key type 2"},
 		"key length":         {account(&SetAccount{Policy: &Policy{Threshold: 1, Members: []Member{{Weight: 1, KeyType: 1, PublicKey: key[1:]}}}}), CodeBadField, "policy.members[0]: public key has 31 bytes"},
+		"key of small order": {account(&SetAccount{Policy: &Policy{Threshold: 1, Members: []Member{{Weight: 1, KeyType: 1, PublicKey: make([]byte, 32)}}}}), CodeBadField, "has small order"},
+		"key is no point":    {account(&SetAccount{Policy: &Policy{Threshold: 1, Members: []Member{{Weight: 1, KeyType: 1, PublicKey: append([]byte{2}, make([]byte, 31)...)}}}}), CodeBadField, "is not a point"},
 		"largest supply":     {asset(SupplyMax.Bytes()), 0, ""},
 		"supply too large":   {asset(Amount{Hi: 1 << 32}.Bytes()), CodeBadAmount, "max_supply is larger than 79228162514264337593543950335"},
 		"assert nothing":     {func(b *Body) { b.Ops[0].Kind = &Op_Assert{Assert: &Assert{}} }, CodeBadField, "ops[0]: assert: says nothing to assert"},

@@ -111,14 +111,22 @@ func (r *Receipt) refuse(err error) error {
 
 // admit decides whether a transaction is executed at all. One that is refused here leaves no trace, not
 // even a record: it may be someone else's transaction under a signature that means nothing.
+//
+// The lane comes last, so that a gap in it means that everything but the transaction's turn is right.
 func (s *state) admit(t *Transaction) error {
 	if err := s.checkTime(t); err != nil {
 		return err
 	}
-	if err := s.checkReplay(t); err != nil {
+	if t.Body.Lane == nil {
+		if err := s.checkNonce(t); err != nil {
+			return err
+		}
+		return s.authorise(t)
+	}
+	if err := s.authorise(t); err != nil {
 		return err
 	}
-	return s.authorise(t)
+	return s.checkLane(t.Actor(), t.Body.Lane)
 }
 
 // apply runs the operations in order and returns the 1-based position of the one that failed.

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"crypto/sha256"
 	"maps"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -48,17 +47,17 @@ func bucketOfKey(key []byte) (bucket uint64) {
 	return bucket
 }
 
-// party is somebody with a key that is derived from a name. The ledger never looks at signatures, so the
-// key needs no secret.
+// party is somebody with a key that is derived from a name.
 type party struct {
 	name    string
+	key     crypto.PrivateKey
 	public  []byte
 	address crypto.Address
 }
 
 func testKey(name string) party {
-	public := sha256.Sum256([]byte("key of " + name))
-	return party{name: name, public: public[:], address: crypto.KeyAddress(crypto.KeyEd25519, public[:])}
+	key := crypto.DevKey(name)
+	return party{name: name, key: key, public: key.Public().Bytes, address: key.Public().Address()}
 }
 
 func opTransfer(to crypto.Address, code string, amount uint64) Op {

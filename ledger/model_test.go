@@ -127,35 +127,34 @@ func (m *model) admit(t *Transaction) Code {
 	if t.Fault != 0 {
 		return t.Fault
 	}
-	if lane := t.Body.Lane; lane != nil {
-		var lanes map[uint64]uint64
-		if a := m.accounts[crypto.Address(t.Body.Actor)]; a != nil {
-			lanes = a.lanes
-		}
-		switch {
-		case until != 0 && until <= m.timeMS:
-			return CodeExpired
-		case lane.Seq <= lanes[lane.Id]:
-			return CodeLanePast
-		case lane.Seq > lanes[lane.Id]+1:
-			return CodeLaneGap
-		case lane.Seq == 1 && len(lanes) >= LanesMax:
-			return CodeLanesFull
-		}
-	} else {
-		_, seen := m.seen[t.ID]
-		switch {
-		case until <= m.timeMS:
-			return CodeExpired
-		case until > m.timeMS+m.params.ValidForMaxMS:
-			return CodeTooFarAhead
-		case seen:
-			return CodeDuplicate
-		case m.buckets[until/m.params.ReplayBucketMS] >= m.params.ReplayBucketMax:
-			return CodeBucketFull
-		}
+	_, seen := m.seen[t.ID]
+	lane := t.Body.Lane
+	switch {
+	case (lane == nil || until != 0) && until <= m.timeMS:
+		return CodeExpired
+	case lane == nil && until > m.timeMS+m.params.ValidForMaxMS:
+		return CodeTooFarAhead
+	case lane == nil && seen:
+		return CodeDuplicate
+	case lane == nil && m.buckets[until/m.params.ReplayBucketMS] >= m.params.ReplayBucketMax:
+		return CodeBucketFull
 	}
-	return m.authorised(t)
+	if code := m.authorised(t); code != 0 || lane == nil {
+		return code
+	}
+	var lanes map[uint64]uint64
+	if a := m.accounts[crypto.Address(t.Body.Actor)]; a != nil {
+		lanes = a.lanes
+	}
+	switch {
+	case lane.Seq <= lanes[lane.Id]:
+		return CodeLanePast
+	case lane.Seq > lanes[lane.Id]+1:
+		return CodeLaneGap
+	case lane.Seq == 1 && len(lanes) >= LanesMax:
+		return CodeLanesFull
+	}
+	return 0
 }
 
 // authorised collects the keys that are needed and demands exactly those.

@@ -9,7 +9,7 @@ import (
 )
 
 func (m *SetValidator) validate(crypto.Address) *Reject {
-	if r := checkKey(m.KeyType, m.PublicKey); r != nil {
+	if r := checkNewKey(m.KeyType, m.PublicKey); r != nil {
 		return r
 	}
 	if m.Power > ValidatorPowerMax {

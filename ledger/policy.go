@@ -32,7 +32,7 @@ func (p *Policy) validate() *Reject {
 	if len(p.Members) != 1 || p.Threshold != 1 || p.Members[0].Weight != 1 {
 		return reject(CodeUnsupportedPolicy, "policy must be one member of weight 1 and a threshold of 1")
 	}
-	return checkKey(p.Members[0].KeyType, p.Members[0].PublicKey).orNil("policy.members[0]")
+	return checkNewKey(p.Members[0].KeyType, p.Members[0].PublicKey).orNil("policy.members[0]")
 }
 
 // checkKey accepts the key types that are supported, at their exact length.
@@ -42,6 +42,17 @@ func checkKey(keyType uint32, key []byte) *Reject {
 	}
 	if len(key) != crypto.PublicKeySize {
 		return reject(CodeBadField, "public key has %d bytes, must have %d", len(key), crypto.PublicKeySize)
+	}
+	return nil
+}
+
+// checkNewKey also refuses keys that would give authority to nobody, or to everybody.
+func checkNewKey(keyType uint32, key []byte) *Reject {
+	if r := checkKey(keyType, key); r != nil {
+		return r
+	}
+	if err := (crypto.PublicKey{Type: crypto.KeyType(keyType), Bytes: key}).CheckPoint(); err != nil {
+		return reject(CodeBadField, "%s", err)
 	}
 	return nil
 }

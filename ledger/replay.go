@@ -22,11 +22,8 @@ func (s *state) checkTime(t *Transaction) error {
 	return nil
 }
 
-// checkReplay accepts a transaction that was in no block yet and whose turn it is.
-func (s *state) checkReplay(t *Transaction) error {
-	if t.Body.Lane != nil {
-		return s.checkLane(t.Actor(), t.Body.Lane)
-	}
+// checkNonce accepts a transaction that was in no block yet, if there is room to record it.
+func (s *state) checkNonce(t *Transaction) error {
 	if _, ok := s.records[t.ID]; ok {
 		return &Reject{Code: CodeDuplicate}
 	}
