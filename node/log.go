@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	cmtlog "github.com/cometbft/cometbft/libs/log"
 )
@@ -97,12 +98,15 @@ type bridge struct {
 	log    *slog.Logger // root with the module and whatever With added
 	module string
 	with   []any
-	alarm  func(message string, keyvals []any) // sees every error line; nil for none
+	alarm  func(message string, keyvals []any) // sees every error line
+	ending *atomic.Bool                        // the node is being stopped
 }
 
-// newBridge makes CometBFT's logger. The alarm is how the watchdog hears of a dead consensus.
-func newBridge(root *slog.Logger, alarm func(message string, keyvals []any)) cmtlog.Logger {
-	b := &bridge{root: root, module: engineModule, alarm: alarm}
+// newBridge makes CometBFT's logger. The alarm is how the watchdog hears of a dead consensus. Once ending is
+// set, errors are written at debug level: CometBFT reports as an error every peer and listener that a stopping
+// node closes.
+func newBridge(root *slog.Logger, alarm func(message string, keyvals []any), ending *atomic.Bool) cmtlog.Logger {
+	b := &bridge{root: root, module: engineModule, alarm: alarm, ending: ending}
 	b.log = root.With("module", b.module)
 	return b
 }
@@ -112,10 +116,12 @@ func (b *bridge) Info(message string, keyvals ...any)  { b.write(slog.LevelInfo,
 func (b *bridge) Warn(message string, keyvals ...any)  { b.write(slog.LevelWarn, message, keyvals) }
 
 func (b *bridge) Error(message string, keyvals ...any) {
-	if b.alarm != nil {
-		b.alarm(message, keyvals)
+	b.alarm(message, keyvals)
+	level := slog.LevelError
+	if b.ending.Load() {
+		level = slog.LevelDebug
 	}
-	b.write(slog.LevelError, message, keyvals)
+	b.write(level, message, keyvals)
 }
 
 // With replaces the module rather than adding a second one, and keeps the other pairs.

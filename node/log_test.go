@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	cmtlog "github.com/cometbft/cometbft/libs/log"
@@ -79,7 +80,8 @@ func TestBridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	var heard []string
-	b := newBridge(log, func(message string, _ []any) { heard = append(heard, message) })
+	var ending atomic.Bool
+	b := newBridge(log, func(message string, _ []any) { heard = append(heard, message) }, &ending)
 	b.With("module", "p2p", "peer", "one").With("module", "consensus").Warn(
 		"hello", "hash", []byte{1, 2}, "err", errors.New("broken"), "msg", cmtlog.NewLazySprintf("lazy %d", 1), "odd")
 	var line map[string]any
@@ -100,6 +102,11 @@ func TestBridge(t *testing.T) {
 	b.With("module", "p2p").Error("oh")
 	if len(heard) != 1 || heard[0] != "oh" {
 		t.Errorf("heard %v", heard)
+	}
+	ending.Store(true)
+	before := out.Len()
+	if b.Error("a peer went away"); out.Len() != before {
+		t.Errorf("an orderly end writes %s", out.String()[before:])
 	}
 }
 

@@ -3,7 +3,6 @@ package node
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +11,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	cmthttp "github.com/cometbft/cometbft/rpc/client/http"
+	cmtcoretypes "github.com/cometbft/cometbft/rpc/core/types"
 
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
@@ -301,77 +304,105 @@ func TestSevenValidators(t *testing.T) {
 	n.agree()
 }
 
-// rpcCall asks CometBFT's RPC of a node and returns the result.
-func (n *network) rpcCall(i int, path string) (map[string]any, error) {
-	response, err := http.Get("http://" + localAddress(n.layout.Nodes[i].BasePort, portRPC) + path)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	data, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	var out struct {
-		Result map[string]any
-		Error  *struct{ Message, Data string }
-	}
-	if err := json.Unmarshal(data, &out); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, data)
-	}
-	if out.Error != nil {
-		return nil, errors.New(out.Error.Message + ": " + out.Error.Data)
-	}
-	return out.Result, nil
-}
-
-// checkEngineRPC asks what existing tools ask.
+// checkEngineRPC asks a node what existing tools ask, with CometBFT's own client.
 func (n *network) checkEngineRPC(i int) {
 	n.t.Helper()
-	must := func(path string) map[string]any {
-		n.t.Helper()
-		result, err := n.rpcCall(i, path)
-		if err != nil {
-			n.t.Fatalf("%s: %v", path, err)
-		}
-		return result
+	ctx := context.Background()
+	address := "tcp://" + localAddress(n.layout.Nodes[i].BasePort, portRPC)
+	client, err := cmthttp.New(address, "/websocket")
+	n.must(err)
+	n.must(client.Start())
+	defer func() { _ = client.Stop() }()
+	blocks, err := client.Subscribe(ctx, "test", "tm.event='NewBlock'")
+	n.must(err)
+	txs, err := client.Subscribe(ctx, "test", "tm.event='Tx'")
+	n.must(err)
+
+	status, err := client.Status(ctx)
+	n.must(err)
+	if status.NodeInfo.Other.TxIndex != "on" || status.NodeInfo.Other.RPCAddress == "" || status.SyncInfo.CatchingUp {
+		n.t.Errorf("status: %+v", status)
 	}
-	status := must("/status")
-	if info := status["node_info"].(map[string]any); info["other"].(map[string]any)["tx_index"] != "on" {
-		n.t.Errorf("status: %v", status)
-	}
-	must("/block?height=1")
-	must("/validators")
-	must("/block_results?height=1")
-	sent := must(fmt.Sprintf("/broadcast_tx_sync?tx=0x%x", n.transfer()))
-	if sent["code"].(float64) != 0 {
-		n.t.Fatalf("broadcast_tx_sync: %v", sent)
-	}
-	var found map[string]any
-	n.until("tx finds what broadcast_tx_sync sent", func() bool {
-		var err error
-		found, err = n.rpcCall(i, "/tx?prove=true&hash=0x"+sent["hash"].(string))
-		return err == nil
-	})
-	if found["tx_result"].(map[string]any)["code"].(float64) != 0 || found["proof"] == nil {
-		n.t.Errorf("tx: %v", found)
-	}
-	id := n.submit(i)
-	n.committed(id)
-	inner := must("/tx?hash=0x" + id.String())
-	if inner["tx_result"].(map[string]any)["code"].(float64) != 0 {
-		n.t.Errorf("tx of an inner transaction: %v", inner)
-	}
-	if _, err := n.rpcCall(i, "/tx?hash=0x"+crypto.Sum([]byte("nothing")).String()); err == nil {
-		n.t.Error("tx found what is not there")
+	first := int64(1)
+	_, err = client.Block(ctx, &first)
+	n.must(err)
+	_, err = client.BlockResults(ctx, &first)
+	n.must(err)
+	validators, err := client.Validators(ctx, nil, nil, nil)
+	n.must(err)
+	if validators.Total != len(n.nodes) {
+		n.t.Errorf("%d validators", validators.Total)
 	}
 	alice := crypto.DevKey("alice").Public().Address()
-	query := must(fmt.Sprintf("/abci_query?path=\"/accounts/%s\"", alice))["response"].(map[string]any)
-	if query["value"] == nil || query["code"].(float64) != 0 {
-		n.t.Errorf("abci_query: %v", query)
+	query, err := client.ABCIQuery(ctx, "/accounts/"+alice.String(), nil)
+	n.must(err)
+	if query.Response.Code != 0 || len(query.Response.Value) == 0 {
+		n.t.Errorf("abci_query: %+v", query)
 	}
-	if _, err := n.rpcCall(i, "/check_tx?tx=0x00"); err == nil {
+	n.checkTx(client)
+	for name, events := range map[string]<-chan cmtcoretypes.ResultEvent{"blocks": blocks, "transactions": txs} {
+		select {
+		case <-events:
+		case <-time.After(soon):
+			n.t.Errorf("no %s came over the websocket", name)
+		}
+	}
+	response, err := http.Get("http" + strings.TrimPrefix(address, "tcp") + "/check_tx?tx=0x00")
+	n.must(err)
+	_ = response.Body.Close()
+	if response.StatusCode == http.StatusOK {
 		n.t.Error("check_tx is served: it would submit")
+	}
+}
+
+// checkTx submits over CometBFT's RPC and finds transactions there, single ones and those in frames.
+func (n *network) checkTx(client *cmthttp.HTTP) {
+	n.t.Helper()
+	ctx := context.Background()
+	sent, err := client.BroadcastTxSync(ctx, n.transfer())
+	n.must(err)
+	if sent.Code != 0 {
+		n.t.Fatalf("broadcast_tx_sync: %+v", sent)
+	}
+	n.until("tx finds what broadcast_tx_sync sent", func() bool {
+		found, err := client.Tx(ctx, sent.Hash, true)
+		if err != nil {
+			return false
+		}
+		if found.TxResult.Code != 0 || found.Proof.Validate(found.Proof.RootHash) != nil || string(found.Tx.Hash()) != string(sent.Hash) {
+			n.t.Errorf("tx: %+v", found)
+		}
+		return true
+	})
+	committed, err := client.BroadcastTxCommit(ctx, n.transfer())
+	n.must(err)
+	if committed.TxResult.Code != 0 || committed.Height == 0 {
+		n.t.Errorf("broadcast_tx_commit: %+v", committed)
+	}
+	id := n.submit(1)
+	n.committed(id)
+	inner, err := client.Tx(ctx, id[:], true)
+	n.must(err)
+	receipt, err := ledger.DecodeReceipt(inner.TxResult.Data)
+	if err != nil || receipt.ID() != id || inner.TxResult.Code != 0 {
+		n.t.Errorf("tx of a transaction in a frame: %+v, %v", inner, err)
+	}
+	nothing := crypto.Sum([]byte("nothing"))
+	if _, err := client.Tx(ctx, nothing[:], false); err == nil {
+		n.t.Error("tx found what is not there")
+	}
+	if _, err := client.Tx(ctx, []byte{1}, false); err == nil {
+		n.t.Error("tx found one byte")
+	}
+	if _, err := client.TxSearch(ctx, "tx.height=1", false, nil, nil, ""); err == nil || !strings.Contains(err.Error(), "not offered") {
+		n.t.Errorf("tx_search: %v", err)
+	}
+}
+
+func (n *network) must(err error) {
+	n.t.Helper()
+	if err != nil {
+		n.t.Fatal(err)
 	}
 }
 

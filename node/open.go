@@ -176,7 +176,7 @@ func (n *Node) openEngine() error {
 	ownRPC := *engine.RPC
 	ownRPC.ListenAddress = ""
 	engine.RPC = &ownRPC
-	engineLog := newBridge(n.log, n.dog.hear)
+	engineLog := newBridge(n.log, n.dog.hear, &n.stopping)
 	n.engine, err = cmtnode.NewNode(&engine, signer, nodeKey, creator, n.engineGenesis,
 		cmtcfg.DefaultDBProvider, engineMetrics(n.config.Metrics.Listen != ""), engineLog)
 	if err != nil {
