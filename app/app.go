@@ -28,7 +28,8 @@ type Options struct {
 	SelfAddress []byte
 	Pool        PoolOptions
 	Verify      VerifyOptions
-	// Idle is how long a proposal waits for a transaction before it goes out empty. Negative: not at all.
+	// Idle is how long after the last commit a proposal waits for a transaction before it goes out empty.
+	// Negative: not at all.
 	Idle time.Duration
 	// RetainBlocks is how many blocks the engine should keep; zero: all.
 	RetainBlocks uint64
@@ -66,6 +67,8 @@ type App struct {
 	ahead    speculation
 	staged   *stagedBlock
 	pace     pace
+	// committedAt is when the last block was committed here, by this node's clock.
+	committedAt time.Time
 }
 
 var errClosed = errors.New("the app is closed")

@@ -319,7 +319,8 @@ func (a *App) Commit() (retainHeight uint64, err error) {
 	if err := a.store.Commit(s.pending); err != nil {
 		return 0, err
 	}
-	s.stats.Commit = a.options.Now().Sub(started)
+	a.committedAt = a.options.Now()
+	s.stats.Commit = a.committedAt.Sub(started)
 	a.staged, a.prepared, a.parsed = nil, nil, nil
 	a.release(s)
 	if keep := a.options.RetainBlocks; keep > 0 && s.Height > keep {

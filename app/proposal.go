@@ -23,12 +23,13 @@ type Proposal struct {
 	Misbehaviour []ledger.Misbehaviour
 }
 
-// Prepare fills a block from the pool. With nothing in the pool it waits for at most Idle, so that an idle
-// network makes few blocks and the first transaction makes one at once. It stays within MaxBytes and within
-// what can be executed in a block's time, and holds nothing twice, nothing that is in a block already, and
-// nothing whose validity has ended.
+// Prepare fills a block from the pool. With nothing in the pool it waits until Idle has passed since the last
+// commit, so that an idle network makes few blocks and the first transaction makes one at once; a proposer
+// whose turn comes late, since the one before it is down, does not add its wait to that. It stays within
+// MaxBytes and within what can be executed in a block's time, and holds nothing twice, nothing that is in a
+// block already, and nothing whose validity has ended.
 func (a *App) Prepare(ctx context.Context, p Proposal) ([][]byte, error) {
-	idle := time.NewTimer(max(0, a.options.Idle))
+	idle := time.NewTimer(a.idleLeft())
 	defer idle.Stop()
 	for {
 		made, err := a.pick(p)
@@ -42,6 +43,15 @@ func (a *App) Prepare(ctx context.Context, p Proposal) ([][]byte, error) {
 		a.observer.Proposed(p.Height, len(made.inner), made.bytes)
 		return made.txs, nil
 	}
+}
+
+// idleLeft is how long an empty proposal still has to wait.
+func (a *App) idleLeft() time.Duration {
+	idle := max(0, a.options.Idle)
+	if a.committedAt.IsZero() {
+		return idle
+	}
+	return min(idle, max(0, idle-a.options.Now().Sub(a.committedAt)))
 }
 
 // waitForWork reports whether something came into the pool before the time was up.

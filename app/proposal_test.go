@@ -251,6 +251,22 @@ func TestPrepareIdleEnds(t *testing.T) {
 	}
 }
 
+// TestIdleCountsFromTheLastCommit: time that has passed since then is not waited for again.
+func TestIdleCountsFromTheLastCommit(t *testing.T) {
+	now := time.UnixMilli(testBegin)
+	r := newReplica(t, func(o *Options) { o.Idle, o.Now = time.Hour, func() time.Time { return now } })
+	if got := r.app.idleLeft(); got != time.Hour {
+		t.Errorf("before the first commit: %s", got)
+	}
+	r.decide(nil)
+	for passed, want := range map[time.Duration]time.Duration{0: time.Hour, time.Minute: 59 * time.Minute, 2 * time.Hour: 0, -time.Hour: time.Hour} {
+		now = time.UnixMilli(testBegin).Add(passed)
+		if got := r.app.idleLeft(); got != want {
+			t.Errorf("%s after the commit: %s, want %s", passed, got, want)
+		}
+	}
+}
+
 // TestLanes: sequence numbers are proposed in order, whatever order they come in and whichever way.
 func TestLanes(t *testing.T) {
 	r := newReplica(t)
