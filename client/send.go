@@ -38,7 +38,7 @@ func (b *bench) sender(ctx context.Context, place int, next *atomic.Int64) {
 			return
 		}
 		body := b.load.take(batch)
-		if body == nil || time.Since(b.started) >= b.o.Duration {
+		if body == nil || b.over() {
 			return
 		}
 		b.load.batches[batch].sentAt.Store(int64(time.Since(b.started)))
@@ -48,6 +48,19 @@ func (b *bench) sender(ctx context.Context, place int, next *atomic.Int64) {
 	}
 }
 
+// lateMax is how long after the end of a run transfers are still sent that were due before it: enough for the
+// last requests to be a little late, and too little to make up for a network that does not keep up.
+const lateMax = time.Second
+
+// over tells whether nothing more is to be sent.
+func (b *bench) over() bool {
+	end := b.o.Duration
+	if b.load.timed {
+		end += lateMax
+	}
+	return time.Since(b.started) >= end
+}
+
 // turn waits until transfer i may be sent: at its time, or, without a rate, when enough others are decided.
 func (b *bench) turn(ctx context.Context, i int) bool {
 	if b.load.timed {
@@ -55,7 +68,7 @@ func (b *bench) turn(ctx context.Context, i int) bool {
 		return left <= 0 && ctx.Err() == nil || pause(ctx, left)
 	}
 	for b.accepted()-b.follow.decided.Load() >= int64(b.o.Outstanding) {
-		if time.Since(b.started) >= b.o.Duration || !pause(ctx, time.Millisecond) {
+		if b.over() || !pause(ctx, time.Millisecond) {
 			return false
 		}
 	}
@@ -76,7 +89,7 @@ func (b *bench) deliver(ctx context.Context, place, batch int, body []byte) {
 			b.note(l, answer)
 			return
 		case errors.As(err, &refused):
-			if b.load.timed || !refused.Retryable || time.Since(b.started) >= b.o.Duration || !pause(ctx, holdBack(refused)) {
+			if b.load.timed || !refused.Retryable || b.over() || !pause(ctx, holdBack(refused)) {
 				l.refused = map[int]bool{}
 				for i := range to - from {
 					l.refused[i] = true
