@@ -49,14 +49,19 @@ func (a *App) Submit(ctx context.Context, raws [][]byte) []Admission {
 		}
 		return out
 	}
-	view := a.store.View()
-	defer view.Close()
-	now := a.now(view)
+	by, err := a.newJudge()
+	if err != nil {
+		for i := range out {
+			out[i] = Admission{Code: ledger.CodeInternal}
+		}
+		return out
+	}
+	defer by.view.Close()
 	j := &job{lane: laneLocal, local: true, done: make(chan struct{})}
 	var place []int // of each candidate among raws
 	for i, raw := range raws {
 		var t *ledger.Transaction
-		if t, out[i] = a.decode(raw, view, now); t != nil {
+		if t, out[i] = a.decode(raw, by); t != nil {
 			j.txs = append(j.txs, &candidate{key: crypto.Sum(t.Raw), tx: t, local: true})
 			place = append(place, i)
 		}
@@ -114,9 +119,12 @@ func (a *App) checkTx(raw []byte) Admission {
 	if code := a.closedTo(true); code != ledger.CodeOK {
 		return Admission{Code: code}
 	}
-	view := a.store.View()
-	defer view.Close()
-	t, out := a.decode(raw, view, a.now(view))
+	by, err := a.newJudge()
+	if err != nil {
+		return Admission{Code: ledger.CodeInternal}
+	}
+	defer by.view.Close()
+	t, out := a.decode(raw, by)
 	if t == nil {
 		return out
 	}
@@ -196,15 +204,40 @@ func (a *App) queueLocal(j *job) (n int) {
 	return n
 }
 
-// now is the time by which transactions are judged before they are in a block. Block time is a median over
-// the validators; a node whose clock is behind does not know better.
-func (a *App) now(view *store.View) uint64 {
-	return max(uint64(max(0, a.options.Now().UnixMilli())), view.TimeMS())
+// judge says what the state and the clock say of transactions. One goroutine uses it, while the view is open.
+type judge struct {
+	view    *store.View
+	checker *ledger.Prechecker
+}
+
+// newJudge opens the newest state. Block time is a median over the validators; a node whose own clock is
+// behind it does not know better.
+func (a *App) newJudge() (*judge, error) {
+	view := a.store.View()
+	now := uint64(max(0, a.options.Now().UnixMilli()))
+	checker, err := ledger.NewPrechecker(view, max(now, view.TimeMS()))
+	if err != nil {
+		view.Close()
+		a.log.Error("cannot judge transactions by the state", "height", view.Height(), "error", err)
+		return nil, err
+	}
+	return &judge{view, checker}, nil
+}
+
+// check judges a transaction. One whose turn in its lane has not come yet is kept: its predecessors may be
+// on their way.
+func (j *judge) check(t *ledger.Transaction) error {
+	err := j.checker.Check(t)
+	var reject *ledger.Reject
+	if errors.As(err, &reject) && reject.Code == ledger.CodeLaneGap {
+		return nil
+	}
+	return err
 }
 
 // decode makes a transaction of what somebody offered and judges it by the state. The transaction is nil if
 // there is nothing left to do: then the admission is final.
-func (a *App) decode(raw []byte, view *store.View, nowMS uint64) (*ledger.Transaction, Admission) {
+func (a *App) decode(raw []byte, by *judge) (*ledger.Transaction, Admission) {
 	if len(raw) > ledger.TxBytesMax {
 		return nil, Admission{Code: ledger.CodeTooLarge}
 	}
@@ -222,61 +255,55 @@ func (a *App) decode(raw []byte, view *store.View, nowMS uint64) (*ledger.Transa
 	case standingOver:
 		return nil, Admission{ID: t.ID, Code: ledger.CodeAccountQuota}
 	}
-	if err := a.precheck(view, t, nowMS); err != nil {
+	if err := by.check(t); err != nil {
 		return nil, refused(t.ID, err)
 	}
 	return t, Admission{ID: t.ID}
 }
 
-// precheck judges a transaction by the state. One whose turn in its lane has not come yet is kept: its
-// predecessors may be on their way.
-func (a *App) precheck(view *store.View, t *ledger.Transaction, nowMS uint64) error {
-	err := ledger.Precheck(view, t, nowMS)
-	var reject *ledger.Reject
-	if err == nil || errors.As(err, &reject) && reject.Code == ledger.CodeLaneGap {
-		return nil
-	}
-	if reject == nil {
-		a.log.Error("cannot judge a transaction by the state", "txid", t.ID, "error", err)
-	}
-	return err
-}
-
 // settle gives each candidate of a batch its verdict: it decodes what peers sent, verifies what is new, and
 // pools what is good. It is called by the workers of the verification.
 func (a *App) settle(batch []*job, verify func([]*ledger.Transaction) []bool) {
-	view := a.store.View()
-	a.open(batch, view)
+	defer func() {
+		for _, j := range batch {
+			a.pool.release(j.room, j.local)
+		}
+	}()
+	by, err := a.newJudge()
+	if err != nil {
+		for _, j := range batch {
+			for _, c := range j.txs {
+				c.verdict = Admission{ID: c.tx.ID, Code: ledger.CodeInternal}
+			}
+		}
+		return
+	}
+	a.open(batch, by)
 	var checked []*candidate
-	owner := map[*candidate]*job{}
+	var owner []*job
 	for _, j := range batch {
 		for _, c := range j.txs {
-			checked = append(checked, c)
-			owner[c] = j
+			checked, owner = append(checked, c), append(owner, j)
 		}
 	}
 	good := a.verify(checked, verify)
-	var pooling []*candidate
+	pooling := checked[:0:0]
 	for i, c := range checked {
 		if good[i] {
 			pooling = append(pooling, c)
 			continue
 		}
 		c.verdict = Admission{ID: c.tx.ID, Code: ledger.CodeBadSignature}
-		owner[c].bad = true
+		owner[i].bad = true
 	}
-	a.admit(pooling, view)
-	for _, j := range batch {
-		a.pool.release(j.room, j.local)
-	}
+	a.admit(pooling, by)
 }
 
 // open decodes what peers sent; what is wrong or known is left out.
-func (a *App) open(batch []*job, view *store.View) {
-	now := a.now(view)
+func (a *App) open(batch []*job, by *judge) {
 	for _, j := range batch {
 		for _, raw := range j.frame {
-			if t, _ := a.decode(raw, view, now); t != nil {
+			if t, _ := a.decode(raw, by); t != nil {
 				j.txs = append(j.txs, &candidate{key: crypto.Sum(t.Raw), tx: t, single: !j.framed})
 			}
 		}
@@ -304,16 +331,23 @@ func (a *App) verify(batch []*candidate, verify func([]*ledger.Transaction) []bo
 	return good
 }
 
-// admit pools verified candidates. If a block was committed since they were judged by the view, they are
-// judged again: some may be in it. admit closes the view.
-func (a *App) admit(batch []*candidate, view *store.View) {
-	for a.pool.add(batch, view.Height()) {
-		view.Close()
-		view = a.store.View()
-		now := a.now(view)
+// admit pools verified candidates. If a block was committed since they were judged, they are judged again:
+// some may be in it. admit closes the judge's view.
+func (a *App) admit(batch []*candidate, by *judge) {
+	defer func() { by.view.Close() }()
+	for a.pool.add(batch, by.view.Height()) {
+		next, err := a.newJudge()
+		if err != nil {
+			for _, c := range batch {
+				c.verdict = Admission{ID: c.tx.ID, Code: ledger.CodeInternal}
+			}
+			return
+		}
+		by.view.Close()
+		by = next
 		kept := batch[:0:0]
 		for _, c := range batch {
-			if err := a.precheck(view, c.tx, now); err != nil {
+			if err := by.check(c.tx); err != nil {
 				c.verdict = refused(c.tx.ID, err)
 				continue
 			}
@@ -321,7 +355,6 @@ func (a *App) admit(batch []*candidate, view *store.View) {
 		}
 		batch = kept
 	}
-	view.Close()
 }
 
 func (a *App) observeRefusals(out []Admission) {
