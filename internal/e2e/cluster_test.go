@@ -71,8 +71,10 @@ func oneIsKilledUnderLoad(n *network) []crypto.Hash {
 	n.t.Helper()
 	l := n.startLoad(2)
 	l.untilMore(40)
+	before := n.height(0)
 	n.kill(3)
 	l.untilMore(80)
+	n.logGaps("with node3 dead", before, n.height(0))
 	n.start(3)
 	top := n.height(0)
 	n.untilHeight(top, 3)
@@ -80,6 +82,24 @@ func oneIsKilledUnderLoad(n *network) []crypto.Hash {
 	acked := l.stop()
 	n.audit(acked)
 	return acked
+}
+
+// logGaps reports the longest time between blocks. It is a measurement, not an assertion.
+func (n *network) logGaps(what string, from, to uint64) {
+	n.t.Helper()
+	var longest, last uint64
+	over := 0
+	for h := from; h <= to; h++ {
+		b := n.block(0, h)
+		if last != 0 && b.TimeMS > last {
+			longest = max(longest, b.TimeMS-last)
+			if b.TimeMS-last > 300 {
+				over++
+			}
+		}
+		last = b.TimeMS
+	}
+	n.t.Logf("%s: longest time between blocks %d ms, %d of %d above 300 ms", what, longest, over, to-from)
 }
 
 // twoAreDown takes away more than the network tolerates. Writes must stop with a clear status and reads must
