@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -18,9 +19,11 @@ import (
 // scriptCommands are what our scripts have beside testscript's own:
 //
 //	exits N CMD ARGS...      run CMD and require exit code N
+//	await CMD ARGS...        run CMD again and again until it succeeds
 //	json PATH WANT           the last stdout is one JSON document, and the value at PATH is WANT;
 //	json PATH ~REGEXP        … or matches; "! json PATH" requires that there is no such value
-//	fields PATH NAME...      the object at PATH has exactly these fields; a name ending in ? may be missing
+//	fields PATH NAME...      the object at PATH has exactly these fields; a name ending in ? may be missing,
+//	                         and after ... there may be others
 //	keep VAR PATH            set an environment variable to the value at PATH
 //	bigfile FILE N           write a file of N bytes
 //	freeport VAR             set VAR to a base port with the 50 ports above it unused
@@ -29,6 +32,7 @@ import (
 // PATH is like jq's: . or .error.slug or .balances[0].amount or .balances.length for how many.
 var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"exits":    cmdExits,
+	"await":    cmdAwait,
 	"json":     cmdJSON,
 	"fields":   cmdFields,
 	"keep":     cmdKeep,
@@ -54,6 +58,22 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// awaitTries at a tenth of a second each are two minutes: a hang, not a slow machine.
+const awaitTries = 1200
+
+func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: await CMD ARGS...")
+	}
+	for range awaitTries {
+		if ts.Exec(args[0], args[1:]...) == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("%s never succeeded", strings.Join(args, " "))
 }
 
 func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
@@ -96,12 +116,15 @@ func cmdFields(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range args[1:] {
 		name, optional := strings.CutSuffix(name, "?")
 		known[name] = true
+		if name == "..." {
+			continue
+		}
 		if _, there := object[name]; !there && !optional {
 			ts.Fatalf("%s has no field %s: %s", args[0], name, plain(got))
 		}
 	}
 	for name := range object {
-		if !known[name] {
+		if !known[name] && !known["..."] {
 			ts.Fatalf("%s has a field %s that its shape does not: %s", args[0], name, plain(got))
 		}
 	}

@@ -110,7 +110,7 @@ func (c *cli) clientOrigins() (string, []setting, error) {
 
 // origin says which source won for a global flag that client.toml can also set.
 func (c *cli) origin(flag string, file bool) string {
-	if c.flags.Changed(flag) {
+	if c.command.Flags().Changed(flag) {
 		return "flag"
 	}
 	name := "TETRAD_" + strings.ToUpper(flag)
@@ -132,8 +132,8 @@ func inFile(there bool) string {
 func (c *cli) logOverrides() node.Overrides {
 	overrides := node.Overrides{}
 	for flag, key := range map[string]string{"log-level": "log.level", "log-format": "log.format"} {
-		if c.flags.Changed(flag) {
-			overrides[key] = c.flags.Lookup(flag).Value.String()
+		if c.command.Flags().Changed(flag) {
+			overrides[key] = c.command.Flags().Lookup(flag).Value.String()
 		}
 	}
 	return overrides

@@ -118,7 +118,7 @@ func removeNetwork(dir string) error {
 
 // checkAsked refuses flags that an existing network contradicts: ignoring them would surprise.
 func (d *devNetwork) checkAsked() error {
-	flags := d.cli.flags
+	flags := d.cli.command.Flags()
 	if flags.Changed("validators") && d.spec.Validators != len(d.nodes) {
 		return usagef("the network in %s has %d validators, not %d", d.spec.Dir, len(d.nodes), d.spec.Validators).
 			next("--reset begins anew, or choose another --home")
@@ -199,8 +199,8 @@ func (d *devNetwork) run(ctx context.Context) error {
 func (d *devNetwork) childFlags() []string {
 	var args []string
 	for _, name := range []string{"log-level", "log-format"} {
-		if d.cli.flags.Changed(name) {
-			args = append(args, "--"+name, d.cli.flags.Lookup(name).Value.String())
+		if d.cli.command.Flags().Changed(name) {
+			args = append(args, "--"+name, d.cli.command.Flags().Lookup(name).Value.String())
 		}
 	}
 	return args

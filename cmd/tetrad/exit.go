@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/tetradledger/tetrad/client"
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
@@ -17,17 +19,45 @@ type exitCode int
 
 const (
 	exitDone        exitCode = 0
-	exitError       exitCode = 1   // the world failed: a file, a disk, an answer that makes no sense
-	exitUsage       exitCode = 2   // the command line is wrong; nothing was tried
-	exitRefused     exitCode = 3   // the ledger's rules refuse the transaction before it reached a block
-	exitKey         exitCode = 4   // a key is missing or locked, or does not have the authority
-	exitFailed      exitCode = 5   // the transaction is in a block and failed there
-	exitUnknown     exitCode = 6   // sent, but its outcome could not be learned in time
-	exitUnreachable exitCode = 7   // no node answered
-	exitDoctor      exitCode = 8   // doctor found a failure
-	exitProof       exitCode = 9   // a proof or signature over data did not verify
-	exitInterrupted exitCode = 130 // stopped by the user
+	exitError       exitCode = 1
+	exitUsage       exitCode = 2
+	exitRefused     exitCode = 3
+	exitKey         exitCode = 4
+	exitFailed      exitCode = 5
+	exitUnknown     exitCode = 6
+	exitUnreachable exitCode = 7
+	exitDoctor      exitCode = 8
+	exitProof       exitCode = 9
+	exitInterrupted exitCode = 130
 )
+
+// exitMeanings is what 'tetrad help exit-codes' says.
+var exitMeanings = []struct {
+	code    exitCode
+	meaning string
+}{
+	{exitDone, "done"},
+	{exitError, "an error: a file, a disk, a node that cannot answer now, nothing by that name"},
+	{exitUsage, "the command line or a configuration file is wrong; nothing was tried"},
+	{exitRefused, "refused by the ledger's rules before it reached a block"},
+	{exitKey, "a key is missing or locked, or signatures do not carry the authority"},
+	{exitFailed, "in a block, and failed there: no effect"},
+	{exitUnknown, "the outcome is not known yet; the transaction's id is printed, ask for it later"},
+	{exitUnreachable, "no node could be reached"},
+	{exitDoctor, "doctor found a failure"},
+	{exitProof, "a proof or an audit did not hold"},
+	{exitInterrupted, "stopped by Ctrl-C"},
+}
+
+// newExitCodes is a help topic: it does nothing but be read.
+func newExitCodes() *cobra.Command {
+	var text strings.Builder
+	text.WriteString("Exit codes, for scripts:\n\n")
+	for _, e := range exitMeanings {
+		fmt.Fprintf(&text, "  %3d  %s\n", e.code, e.meaning)
+	}
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: strings.TrimSpace(text.String())}
+}
 
 // failure is an error that already knows how the command ends: its exit code, the words for people and
 // the fields for programs.
@@ -74,7 +104,6 @@ var exitTable = []func(error) *failure{
 	exitOfReject,
 	exitOfNoNode,
 	exitIs(context.DeadlineExceeded, exitUnreachable, "timeout", "node"),
-	exitIs(context.Canceled, exitInterrupted, "interrupted", "client"),
 }
 
 // classExits gives a refusal by a node or by our own check of a transaction its exit code. A limit or a

@@ -27,7 +27,7 @@ func newGenesis(c *cli) *cobra.Command {
 
 // genesisPath is the document that a genesis command reads or changes.
 func (c *cli) genesisPath() string {
-	if path, _ := c.flags.GetString("genesis"); path != "" {
+	if path, _ := c.command.Flags().GetString("genesis"); path != "" {
 		return path
 	}
 	return filepath.Join(c.home, "config", "genesis.json")

@@ -105,7 +105,7 @@ func (c *cli) applyClientOutput() {
 	if err != nil || h.settings.Output == "" {
 		return // the command that needs the file will report what is wrong with it
 	}
-	if !c.flags.Changed("output") && os.Getenv("TETRAD_OUTPUT") == "" {
+	if !c.command.Flags().Changed("output") && os.Getenv("TETRAD_OUTPUT") == "" {
 		c.output = h.settings.Output
 	}
 }

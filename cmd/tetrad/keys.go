@@ -20,7 +20,11 @@ func newKeys(c *cli) *cobra.Command {
 	for _, sub := range []*cobra.Command{add, imported, export} {
 		addPassphraseFlags(sub)
 	}
-	cmd.AddCommand(add, imported, newKeysList(c), newKeysShow(c), export, newKeysDelete(c))
+	show, remove := newKeysShow(c), newKeysDelete(c)
+	for _, sub := range []*cobra.Command{show, export, remove} {
+		sub.ValidArgsFunction = completeFirst
+	}
+	cmd.AddCommand(add, imported, newKeysList(c), show, export, remove)
 	addKeyringFlag(cmd)
 	return cmd
 }
@@ -37,7 +41,7 @@ func (c *cli) keyring() (*crypto.Keyring, error) {
 		return nil, err
 	}
 	kind := home.settings.Keyring
-	if flag := c.flags.Lookup("keyring"); flag != nil && flag.Value.String() != "" {
+	if flag := c.command.Flags().Lookup("keyring"); flag != nil && flag.Value.String() != "" {
 		kind = flag.Value.String()
 	}
 	if kind == "" {
@@ -194,10 +198,10 @@ const wordsBytesMax = 1024
 // readWords gets a mnemonic from the terminal, unseen, or from standard input.
 func (c *cli) readWords() (string, error) {
 	if isTerminal(c.in) {
-		words, err := c.ask("the 24 words")
+		words, _, err := c.ask("the 24 words")
 		return string(words), err
 	}
-	if fd, _ := c.flags.GetInt("passphrase-fd"); fd == 0 {
+	if fd, _ := c.command.Flags().GetInt("passphrase-fd"); fd == 0 {
 		return "", usagef("standard input cannot hold both the words and the passphrase").next("give the passphrase with --passphrase-file")
 	}
 	words, err := readAtMost(c.in, wordsBytesMax)

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
+	"time"
 
 	"github.com/tetradledger/tetrad/client"
 	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/node"
 	"github.com/tetradledger/tetrad/rpc"
 )
 
@@ -47,7 +51,11 @@ func (c *cli) newClient(consistency string, minHeight uint64) (*client.Client, e
 	if consistency == "" {
 		consistency = rpc.ConsistencySession
 	}
-	cl, err := client.New(client.Options{Endpoints: endpoints, Consistency: consistency, MinHeight: minHeight})
+	http, err := c.httpClient()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := client.New(client.Options{Endpoints: endpoints, Consistency: consistency, MinHeight: minHeight, HTTP: http})
 	if err != nil {
 		return nil, usagef("%v", err)
 	}
@@ -89,4 +97,38 @@ func (c *cli) savedIdentity() (chainIdentity, error) {
 // deadline bounds everything a command asks of nodes by --timeout.
 func (c *cli) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, c.v.GetDuration("timeout"))
+}
+
+// httpClient logs every request with --log-level debug; otherwise the client's own is as good.
+func (c *cli) httpClient() (*http.Client, error) {
+	format := c.v.GetString("log-format")
+	if format == "" {
+		format = "auto"
+	}
+	log, err := node.NewLogger(c.err, node.LogConfig{Level: c.v.GetString("log-level"), Format: format}, isTerminal(c.err))
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	if !log.Enabled(context.Background(), slog.LevelDebug) {
+		return nil, nil
+	}
+	return &http.Client{Transport: &tracedTransport{http.DefaultTransport.(*http.Transport).Clone(), log}}, nil
+}
+
+// tracedTransport logs what is asked of nodes, for people who wonder why a command takes so long.
+type tracedTransport struct {
+	http.RoundTripper
+	log *slog.Logger
+}
+
+// RoundTrip does the request and logs how it went.
+func (t *tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	begun := time.Now()
+	response, err := t.RoundTripper.RoundTrip(r)
+	status := ""
+	if response != nil {
+		status = response.Status
+	}
+	t.log.Debug("request", "method", r.Method, "url", r.URL.String(), "took", time.Since(begun), "status", status, "err", err)
+	return response, err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -19,15 +18,12 @@ func run(args []string, in io.Reader, out, errw io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	c := &cli{in: in, out: out, err: errw}
+	c := &cli{in: in, out: out, err: errw, interrupted: func() bool { return ctx.Err() != nil }}
 	root := newRoot(c)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return int(exitDone)
-	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = &failure{exit: exitInterrupted, slug: "interrupted", class: "client", message: "interrupted"}
 	}
 	c.noteOutput(args)
 	return int(c.report(err))

@@ -29,4 +29,3 @@ func cleanEnvironment(env *testscript.Env) error {
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 	return os.MkdirAll(filepath.Join(env.WorkDir, "home"), 0o755)
 }
-

@@ -103,12 +103,9 @@ func startValidator(t *testing.T, home string) {
 		defer log.Close()
 		_ = command.Process.Signal(syscall.SIGTERM) // if it is gone, Wait says how it went
 		err := command.Wait()
-		if err != nil || t.Failed() {
-			words, _ := os.ReadFile(log.Name())
-			t.Logf("%s: %v\n%s", home, err, words[max(0, len(words)-4000):])
-		}
 		if err != nil {
-			t.Errorf("%s did not stop cleanly: %v", home, err)
+			words, _ := os.ReadFile(log.Name())
+			t.Errorf("%s did not stop cleanly: %v\n%s", home, err, words[max(0, len(words)-4000):])
 		}
 	})
 }

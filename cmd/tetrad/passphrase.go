@@ -24,11 +24,11 @@ func addPassphraseFlags(cmd *cobra.Command) {
 // passphrase gets a key's passphrase from the place the flags name, or asks for it on the terminal. A
 // passphrase never travels in an argument or an environment variable, where other users can see it.
 func (c *cli) passphrase(prompt string) ([]byte, error) {
-	fd, err := c.flags.GetInt("passphrase-fd")
+	fd, err := c.command.Flags().GetInt("passphrase-fd")
 	if err != nil {
 		fd = -1
 	}
-	path, _ := c.flags.GetString("passphrase-file")
+	path, _ := c.command.Flags().GetString("passphrase-file")
 	switch {
 	case fd >= 0 && path != "":
 		return nil, usagef("--passphrase-fd and --passphrase-file exclude each other")
@@ -41,8 +41,9 @@ func (c *cli) passphrase(prompt string) ([]byte, error) {
 		}
 		defer file.Close()
 		return readPassphrase(file, path)
-	case isTerminal(c.in):
-		return c.ask(prompt)
+	}
+	if secret, asked, err := c.ask(prompt); asked {
+		return secret, err
 	}
 	return nil, keyf("no_passphrase", "the key is encrypted and there is no terminal to ask for its passphrase").
 		next("give it with --passphrase-file FILE or --passphrase-fd N")
@@ -57,7 +58,7 @@ func (c *cli) newPassphrase(prompt string) ([]byte, error) {
 	if len(first) == 0 {
 		return nil, usagef("the passphrase is empty").next("for a throw-away dev network use --keyring test, which has none")
 	}
-	if c.flags.Changed("passphrase-fd") || c.flags.Changed("passphrase-file") {
+	if c.command.Flags().Changed("passphrase-fd") || c.command.Flags().Changed("passphrase-file") {
 		return first, nil
 	}
 	second, err := c.passphrase("the same again")
@@ -98,15 +99,36 @@ func readPassphrase(file *os.File, from string) ([]byte, error) {
 	return bytes.TrimRight(line, "\r\n"), nil
 }
 
-// ask reads a secret from the terminal without showing it.
-func (c *cli) ask(prompt string) ([]byte, error) {
+// ask reads a secret from the person's terminal without showing it; asked is false if there is none.
+func (c *cli) ask(prompt string) (secret []byte, asked bool, err error) {
+	terminal, done := c.terminal()
+	if terminal == nil {
+		return nil, false, nil
+	}
+	defer done()
 	fmt.Fprintf(c.err, "%s: ", prompt)
-	secret, err := term.ReadPassword(int(c.in.(*os.File).Fd()))
+	secret, err = term.ReadPassword(int(terminal.Fd()))
 	fmt.Fprintln(c.err)
 	if err != nil {
-		return nil, fmt.Errorf("read the passphrase from the terminal: %w", err)
+		return nil, true, fmt.Errorf("read the passphrase from the terminal: %w", err)
 	}
-	return secret, nil
+	return secret, true, nil
+}
+
+// terminal is where a person can be asked: standard input or, where that is a file or pipe although somebody
+// is watching, the terminal the command was started from.
+func (c *cli) terminal() (terminal *os.File, done func()) {
+	if isTerminal(c.in) {
+		return c.in.(*os.File), func() {}
+	}
+	if !isTerminal(c.err) {
+		return nil, nil
+	}
+	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil // no terminal is an answer, not a failure
+	}
+	return terminal, func() { terminal.Close() }
 }
 
 // confirm asks a yes-or-no question; without a terminal the answer is no.

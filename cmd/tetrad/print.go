@@ -63,7 +63,7 @@ func (f *failure) body() errorBody {
 
 // report prints why a command failed and returns the exit code that goes with it.
 func (c *cli) report(err error) exitCode {
-	f := classify(err)
+	f := c.classify(err)
 	if c.output == "json" && !c.printed {
 		document := f.document
 		if document == nil {
@@ -78,6 +78,20 @@ func (c *cli) report(err error) exitCode {
 		fmt.Fprintf(c.err, "  %s\n", f.hint)
 	}
 	return f.exit
+}
+
+// classify is classify, except that whatever fails after Ctrl-C failed because of it.
+func (c *cli) classify(err error) *failure {
+	f := classify(err)
+	if !c.interrupted() || f.exit == exitInterrupted && f.slug == "interrupted" {
+		return f
+	}
+	stopped := &failure{exit: exitInterrupted, slug: "interrupted", class: "client", message: "interrupted", txid: f.txid}
+	if f.txid != "" {
+		stopped.message += "; the transaction may still be committed"
+		stopped.hint = "ask with 'tetrad tx status " + f.txid + "'"
+	}
+	return stopped
 }
 
 // classify turns any error into a failure by the table of exit codes.

@@ -6,20 +6,20 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 )
 
 // cli is one run of the program: its streams, and what flags, environment and client.toml say together.
 type cli struct {
-	in       io.Reader
-	out, err io.Writer
+	in          io.Reader
+	out, err    io.Writer
+	interrupted func() bool // whether the user has asked to stop
 
 	// Filled by settle before a command runs.
-	flags  *pflag.FlagSet // of the command that runs, with the global ones
-	v      *viper.Viper
-	home   string // as asked for; see clientHome for where keys and client.toml are
-	output string // table or json
+	command *cobra.Command // the one that runs
+	v       *viper.Viper
+	home    string // as asked for; see clientHome for where keys and client.toml are
+	output  string // table or json
 
 	client *clientHome // loaded on first use by loadClientHome
 	fromFD []byte      // passphrase read from --passphrase-fd
@@ -47,11 +47,11 @@ and serves reads, and up to a third of them may crash, hang or lie.
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	addGlobalFlags(root.PersistentFlags())
+	addGlobalFlags(root)
 	root.AddCommand(
 		newDev(c), newTestnet(c), newInit(c), newGenesis(c), newStart(c),
 		newKeys(c), newTx(c), newQuery(c), newStatus(c), newBench(c),
-		newConfig(c), newVersion(c),
+		newConfig(c), newVersion(c), newExitCodes(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -59,7 +59,8 @@ and serves reads, and up to a third of them may crash, hang or lie.
 	return root
 }
 
-func addGlobalFlags(f *pflag.FlagSet) {
+func addGlobalFlags(root *cobra.Command) {
+	f := root.PersistentFlags()
 	f.String("home", "", "node or client home (env TETRAD_HOME; default ~/.tetrad)")
 	f.String("node", "", "API `URL[,URL...]` to talk to, instead of client.toml's endpoints")
 	f.StringP("output", "o", "table", "what is printed: `table|json`")
@@ -71,7 +72,7 @@ func addGlobalFlags(f *pflag.FlagSet) {
 // settle resolves the global settings with the precedence flag > environment > file > default. The file is
 // read later and only by commands that need it, so that `version` works in a broken home.
 func (c *cli) settle(cmd *cobra.Command) error {
-	c.flags = cmd.Flags()
+	c.command = cmd
 	c.v = viper.New()
 	c.v.SetEnvPrefix("TETRAD")
 	c.v.SetEnvKeyReplacer(strings.NewReplacer("-", "_", ".", "_"))

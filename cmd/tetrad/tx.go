@@ -61,6 +61,9 @@ func (t *txFlags) add(cmd *cobra.Command) {
 	f.StringVar(&t.idempotencyKey, "idempotency-key", "", "with the same key, a repeated command sends the same transaction again, which takes effect at most once")
 	t.addWait(cmd)
 	addPassphraseFlags(cmd)
+	for _, flag := range []string{"from", "sign-with"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, completeKeys)
+	}
 }
 
 // addScales is for commands whose amounts need to know an asset's decimals.
@@ -149,6 +152,12 @@ func (c *cli) transact(ctx context.Context, t *txFlags, build buildFunc) error {
 	if t.dryRun {
 		return c.simulate(ctx, b.link, signed)
 	}
+	if again {
+		// It may have been decided long ago, when sending it once more would only be refused as expired.
+		if status, err := b.link.Tx(ctx, signed.TxID, signed.ValidUntilMS); err == nil && status.Decided() {
+			return c.finish(documentOfStatus(status).creating(b.created))
+		}
+	}
 	return c.deliver(ctx, b.link, signed, t.wait, b.created)
 }
 
@@ -166,8 +175,8 @@ func (c *cli) announce(id crypto.Hash, stored bool) {
 // deliver sends a signed transaction, waits as asked, and prints what became of it.
 func (c *cli) deliver(ctx context.Context, l *link, signed client.Signed, wait, created string) error {
 	status, err := c.submitAndWait(ctx, l, signed, wait)
-	document := documentOfStatus(status)
-	document.TxID, document.Account = signed.TxID.String(), created
+	document := documentOfStatus(status).creating(created)
+	document.TxID = signed.TxID.String()
 	if err != nil {
 		return c.failWith(document, err)
 	}
@@ -227,8 +236,9 @@ func (c *cli) finish(d txDocument) error {
 
 // failWith ends a command whose transaction has a name: the name and what is known of it are printed, too.
 func (c *cli) failWith(d txDocument, err error) error {
-	f := *classify(err)
-	f.txid = d.TxID
+	named := *classify(err)
+	named.txid = d.TxID
+	f := *c.classify(&named)
 	if d.Code == 0 {
 		d.Code = f.code
 	}
@@ -242,6 +252,12 @@ func (c *cli) failWith(d txDocument, err error) error {
 		d.write(c.out)
 	}
 	return &f
+}
+
+// creating adds the account that the transaction creates.
+func (d txDocument) creating(account string) txDocument {
+	d.Account = account
+	return d
 }
 
 // write prints what comes after the id, which is on the screen already.

@@ -20,6 +20,8 @@ func newTxTransfer(c *cli) *cobra.Command {
 		Long:    "Move an amount of an asset to another account. From the asset's issuer it mints, to the issuer it burns.",
 		Example: "  tetrad tx transfer bob 12.50usd --from alice",
 		Args:    names("TO", "AMOUNT"),
+
+		ValidArgsFunction: completeFirst,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := splitAmount(args[1]); err != nil {
 				return err // before any node is asked
