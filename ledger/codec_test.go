@@ -104,8 +104,10 @@ func TestDecodeNamesTheFault(t *testing.T) {
 		"length past the end":  {[]byte{0x0a, 0x7f, 1}, "body: ends early"},
 		"unknown in signature": {join(field(1, wireBytes, h.body()), field(2, wireBytes, join(h.sig, field(4, wireBytes, []byte{1})))), "sigs[0].field 4: unknown field"},
 		"key type zero":        {join(field(1, wireBytes, h.body()), field(2, wireBytes, join([]byte{8, 0}, h.sig[2:]))), "sigs[0].key_type: a zero is left out"},
-		"key type out of range": {join(field(1, wireBytes, h.body()), field(2, wireBytes, join([]byte{8}, binary.AppendUvarint(nil, 1<<32+1), h.sig[2:]))),
-			"sigs[0].key_type: out of range"},
+		"key type out of range": {
+			join(field(1, wireBytes, h.body()), field(2, wireBytes, join([]byte{8}, binary.AppendUvarint(nil, 1<<32+1), h.sig[2:]))),
+			"sigs[0].key_type: out of range",
+		},
 
 		"body unknown field":  {h.around(join(h.body(), field(11, wireVarint, []byte{1}))), "body.field 11: unknown field"},
 		"body reserved field": {h.around(join(h.body(), field(9, wireVarint, []byte{1}))), "body.field 9: unknown field"},
@@ -118,22 +120,30 @@ func TestDecodeNamesTheFault(t *testing.T) {
 
 		"op padded": {h.around(join(h.version, h.chain, h.actor, h.nonce, h.until,
 			join([]byte{7<<3 | 2}, padded(2), []byte{0x12, 0}))), "body.ops[0]: integer is padded"},
-		"op of two kinds": {h.around(join(h.version, h.chain, h.actor, h.nonce, h.until,
-			field(7, wireBytes, join(field(2, wireBytes, h.transfer), field(5, wireBytes, field(1, wireBytes, []byte("a"))))))),
-			"body.ops[0].put: only one alternative allowed, transfer came before"},
-		"op of one kind twice": {h.around(join(h.version, h.chain, h.actor, h.nonce, h.until,
-			field(7, wireBytes, join(field(2, wireBytes, h.transfer), field(2, wireBytes, h.transfer))))),
-			"body.ops[0].transfer: only one alternative allowed, transfer came before"},
-		"op reserved kind": {h.around(join(h.version, h.chain, h.actor, h.nonce, h.until, field(7, wireBytes, field(8, wireBytes, nil)))),
-			"body.ops[0].field 8: unknown field"},
+		"op of two kinds": {
+			h.around(join(h.version, h.chain, h.actor, h.nonce, h.until,
+				field(7, wireBytes, join(field(2, wireBytes, h.transfer), field(5, wireBytes, field(1, wireBytes, []byte("a"))))))),
+			"body.ops[0].put: only one alternative allowed, transfer came before",
+		},
+		"op of one kind twice": {
+			h.around(join(h.version, h.chain, h.actor, h.nonce, h.until,
+				field(7, wireBytes, join(field(2, wireBytes, h.transfer), field(2, wireBytes, h.transfer))))),
+			"body.ops[0].transfer: only one alternative allowed, transfer came before",
+		},
+		"op reserved kind": {
+			h.around(join(h.version, h.chain, h.actor, h.nonce, h.until, field(7, wireBytes, field(8, wireBytes, nil)))),
+			"body.ops[0].field 8: unknown field",
+		},
 		"transfer unknown field": {h.around(join(h.version, h.chain, h.actor, h.nonce, h.until,
 			field(7, wireBytes, field(2, wireBytes, join(h.transfer, field(5, wireVarint, []byte{1})))))), "body.ops[0].transfer.field 5: unknown field"},
 		"transfer flag of two": {h.around(join(h.version, h.chain, h.actor, h.nonce, h.until,
 			field(7, wireBytes, field(2, wireBytes, join(h.transfer, field(4, wireVarint, []byte{2})))))), "body.ops[0].transfer.up_to: out of range"},
 		"transfer flag of zero": {h.around(join(h.version, h.chain, h.actor, h.nonce, h.until,
 			field(7, wireBytes, field(2, wireBytes, join(h.transfer, field(4, wireVarint, []byte{0})))))), "body.ops[0].transfer.up_to: a zero is left out"},
-		"nested deeper than the schema": {h.around(join(h.version, h.chain, h.actor, h.nonce, h.until, field(7, wireBytes, policyDeep))),
-			"body.ops[0].set_account.policy.members[0].field 9: unknown field"},
+		"nested deeper than the schema": {
+			h.around(join(h.version, h.chain, h.actor, h.nonce, h.until, field(7, wireBytes, policyDeep))),
+			"body.ops[0].set_account.policy.members[0].field 9: unknown field",
+		},
 	} {
 		_, err := DecodeTransaction(c.raw)
 		var r *Reject

@@ -31,7 +31,8 @@ func busyBlock(t *testing.T) (memory, Block) {
 	ops := u.genesis()
 	for _, name := range []string{"v1", "v2", "v3", "v4", "v5"} {
 		ops = append(ops, GenesisOp{Actor: GovAddress, Op: Op{Kind: &Op_SetValidator{SetValidator: &SetValidator{
-			KeyType: 1, PublicKey: testKey(name).public, Power: 1, Name: name}}}})
+			KeyType: 1, PublicKey: testKey(name).public, Power: 1, Name: name,
+		}}}})
 	}
 	out, err := ExecuteGenesis(DefaultParams(), ops, testTimeMS)
 	if err != nil {
@@ -53,7 +54,7 @@ func busyBlock(t *testing.T) (memory, Block) {
 	other := put("d", []byte{1})
 	other.Actor = bob.address[:]
 	own.Ops = append(own.Ops, other)
-	for _, tx := range []*Transaction{
+	block.Txs = []*Transaction{
 		w.sign(w.body(alice.address, opTransfer(bob.address, "usd", 1), put("a", []byte("1"))), alice),
 		w.sign(w.body(alice.address, pages...), alice),
 		w.sign(w.body(alice.address, w.parseOp([]string{"assert", "balance", "bob", "usd", "min=0.01"})), alice),
@@ -62,8 +63,6 @@ func busyBlock(t *testing.T) (memory, Block) {
 		w.sign(lane, alice),
 		w.sign(own, alice, bob),
 		w.sign(w.body(alice.address, w.parseOp([]string{"set_account", "key=bob", "salt=1"})), alice),
-	} {
-		block.Txs = append(block.Txs, tx)
 	}
 	return state, block
 }

@@ -251,8 +251,10 @@ func TestBucketHoldsWhatExpiresInIt(t *testing.T) {
 func TestCodesAreARegistry(t *testing.T) {
 	slugs := map[string]bool{}
 	var last Code
-	classes := map[Code]Class{0: ClassOK, 1: ClassMalformed, 100: ClassAuth, 200: ClassReplay, 300: ClassFunds,
-		600: ClassState, 700: ClassGovernance, 800: ClassLimit, 900: ClassNode}
+	classes := map[Code]Class{
+		0: ClassOK, 1: ClassMalformed, 100: ClassAuth, 200: ClassReplay, 300: ClassFunds,
+		600: ClassState, 700: ClassGovernance, 800: ClassLimit, 900: ClassNode,
+	}
 	for i, c := range Codes() {
 		if i > 0 && c.Code <= last {
 			t.Errorf("%d follows %d", c.Code, last)

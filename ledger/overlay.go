@@ -33,10 +33,9 @@ type entryID struct {
 
 // state is the state during a block: what the Reader has, and over it what the block changed so far.
 type state struct {
-	reader  Reader
-	height  uint64
-	timeMS  uint64
-	genesis bool // no transaction changes it, so nothing is logged
+	reader Reader
+	height uint64
+	timeMS uint64
 
 	params Params
 	chain  Chain

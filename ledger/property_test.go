@@ -89,7 +89,8 @@ func (u *universe) op(t *rapid.T, actor party) Op {
 		return Op{Kind: &Op_Assert{Assert: &Assert{That: &Assert_Balance{Balance: &AssertBalance{Account: who("whose"), Asset: asset(), Min: amount()}}}}}
 	case 1:
 		return Op{Kind: &Op_Assert{Assert: &Assert{That: &Assert_Entry{Entry: &AssertEntry{
-			Namespace: who("namespace"), Path: path.Draw(t, "path"), Version: rapid.Uint64Range(0, 4).Draw(t, "version")}}}}}
+			Namespace: who("namespace"), Path: path.Draw(t, "path"), Version: rapid.Uint64Range(0, 4).Draw(t, "version"),
+		}}}}}
 	case 2:
 		return Op{Kind: &Op_Assert{Assert: &Assert{That: &Assert_Height{Height: &AssertHeight{Max: rapid.Uint64Range(1, 9).Draw(t, "max")}}}}}
 	}

@@ -15,8 +15,6 @@ type Record struct {
 	Op     uint32
 }
 
-const recordLen = 1 + 4 + 8 + 4 + 4
-
 // Append appends the record's encoding.
 func (r Record) Append(b []byte) []byte {
 	b = append(b, leafVersion)

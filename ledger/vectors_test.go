@@ -91,7 +91,8 @@ func vectorBodies() (names []string, bodies []Body, signers [][]party) {
 	policy := SingleKey(carol.key.Public())
 	add("transfer", body(opTransfer(bob.address, "usd", 1250)), alice)
 	add("transfer the largest amount, up to", body(Op{Kind: &Op_Transfer{Transfer: &Transfer{
-		To: bob.address[:], Asset: usd[:], Amount: amountMax.Bytes(), UpTo: true}}}), alice)
+		To: bob.address[:], Asset: usd[:], Amount: amountMax.Bytes(), UpTo: true,
+	}}}), alice)
 	swap := body(opTransfer(bob.address, "usd", 100), opTransfer(alice.address, "eur", 90))
 	swap.Ops[1].Actor = bob.address[:]
 	swap.Memo = "swap № 7"
@@ -102,7 +103,8 @@ func vectorBodies() (names []string, bodies []Body, signers [][]party) {
 	add("rotate a key", body(Op{Kind: &Op_SetAccount{SetAccount: &SetAccount{Policy: policy}}}), alice)
 	add("create an account", body(Op{Kind: &Op_SetAccount{SetAccount: &SetAccount{Policy: policy, Salt: []byte("salt of sixteen.")}}}), alice)
 	add("create an asset", body(opSetAsset("eur", 2), Op{Kind: &Op_SetAsset{SetAsset: &SetAsset{
-		Code: "gold", MaxSupply: Amount{Lo: 21_000_000}.Bytes()}}}), alice)
+		Code: "gold", MaxSupply: Amount{Lo: 21_000_000}.Bytes(),
+	}}}), alice)
 	add("write, compare and set, delete", body(put("config/colour", []byte("blue")),
 		Op{Kind: &Op_Put{Put: &Put{Path: "config/colour", Value: []byte{0, 255}, IfVersion: &IfVersion{Version: 7}}}},
 		Op{Kind: &Op_Put{Put: &Put{Path: "lock", Value: []byte("a"), IfVersion: &IfVersion{}}}}, put("old", nil)), alice)
