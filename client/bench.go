@@ -27,8 +27,9 @@ const (
 	// they come slowly.
 	benchBatchTxs  = 256
 	benchBatchTime = 10 * time.Millisecond
-	// benchOutstanding is some four blocks of transfers: enough to fill the next one while one is decided.
-	benchOutstanding = 40_000
+	// benchOutstanding is a second of transfers or so: enough to fill the next block while one is decided, and
+	// little enough that a transfer does not spend most of its time in a queue.
+	benchOutstanding = 12_000
 	// benchSenders is how many requests are under way to each node.
 	benchSenders = 8
 	// benchTimeout is how long a node may take for a request: much longer than it should, under load.
@@ -55,7 +56,7 @@ type BenchOptions struct {
 	Duration time.Duration
 	// BatchTxs is how many transfers go into one request; 0: 256, or fewer at low rates.
 	BatchTxs int
-	// Outstanding bounds the transfers that are sent and not decided when there is no rate; 0: 40,000.
+	// Outstanding bounds the transfers that are sent and not decided when there is no rate; 0: 12,000.
 	Outstanding int
 	// Progress is told about the run once a second, from one goroutine; nil: nobody is.
 	Progress func(BenchProgress)

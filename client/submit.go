@@ -70,7 +70,7 @@ func (c *Client) Simulate(ctx context.Context, raw []byte) (rpc.TxStatus, error)
 }
 
 // Tx asks what became of a transaction, without waiting. validUntilMS, if it is known, lets the node say
-// never_will; else it is 0.
+// never_will; it is 0 if it is not known, and for transactions of a lane.
 func (c *Client) Tx(ctx context.Context, id crypto.Hash, validUntilMS uint64) (rpc.TxStatus, error) {
 	var out rpc.TxStatus
 	_, err := c.anywhere(ctx, outcomeRequest(id, validUntilMS, 0), &out)

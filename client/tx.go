@@ -28,6 +28,17 @@ type Signed struct {
 	Raw  []byte
 	// ValidUntilMS is the block time from which on it can no longer enter a block; 0: no end (lanes only).
 	ValidUntilMS uint64
+	// InLane says that a lane protects it against replay. It leaves no replay record, so that no node can
+	// tell from a missing one that it never will be.
+	InLane bool
+}
+
+// tellUntilMS is the end of validity that a node may judge by.
+func (s Signed) tellUntilMS() uint64 {
+	if s.InLane {
+		return 0
+	}
+	return s.ValidUntilMS
 }
 
 // NewTx begins a transaction for the network with the chain id and genesis document. Operations that name no
@@ -196,5 +207,5 @@ func Decode(raw []byte) (Signed, error) {
 	if err != nil {
 		return Signed{}, err
 	}
-	return Signed{TxID: t.ID, Raw: raw, ValidUntilMS: t.ValidUntilMS()}, nil
+	return Signed{TxID: t.ID, Raw: raw, ValidUntilMS: t.ValidUntilMS(), InLane: t.Body.Lane != nil}, nil
 }

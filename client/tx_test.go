@@ -68,8 +68,12 @@ func TestEqualDraftsAreOneTransaction(t *testing.T) {
 func TestLanesNeedNoEnd(t *testing.T) {
 	alice := crypto.DevKey("alice")
 	tx, err := NewTx("tetrad-test", testGenesis, alice.Public().Address()).Put("a", []byte("b")).Lane(3, 1).Sign(alice)
-	if err != nil || tx.ValidUntilMS != 0 {
+	if err != nil || tx.ValidUntilMS != 0 || !tx.InLane {
 		t.Fatalf("%+v, %v", tx, err)
+	}
+	tx, err = NewTx("tetrad-test", testGenesis, alice.Public().Address()).Put("a", []byte("b")).Lane(3, 1).ValidFor(time.Minute).Sign(alice)
+	if err != nil || tx.ValidUntilMS == 0 || tx.tellUntilMS() != 0 {
+		t.Fatalf("a node would be asked to judge by a record that is never written: %+v, %v", tx, err)
 	}
 }
 

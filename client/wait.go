@@ -63,7 +63,7 @@ func (c *Client) waitAt(ctx context.Context, node string, tx Signed, resend bool
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = max(min(wait, time.Until(deadline)), time.Millisecond)
 	}
-	r := outcomeRequest(tx.TxID, tx.ValidUntilMS, wait)
+	r := outcomeRequest(tx.TxID, tx.tellUntilMS(), wait)
 	r.grace = min(c.timeout, waitGrace)
 	var status rpc.TxStatus
 	if err := c.ask(ctx, node, r, &status); err != nil {

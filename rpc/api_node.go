@@ -34,8 +34,8 @@ type Block struct {
 	Proposer string          `json:"proposer" doc:"The proposing validator's consensus address, in hexadecimal"`
 	AppHash  crypto.Hash     `json:"app_hash" doc:"Root of the state after the block"`
 	TxCount  int             `json:"tx_count" doc:"Signed transactions, those inside frames included"`
-	Receipts []BlockReceipt  `json:"receipts,omitempty" doc:"One for each transaction, in order (receipts=list)"`
-	Packed   *PackedReceipts `json:"packed,omitempty" doc:"The same for programs in a hurry (receipts=packed)"`
+	Receipts []BlockReceipt  `json:"receipts,omitzero" doc:"One for each transaction, in order (receipts=list)"`
+	Packed   *PackedReceipts `json:"packed,omitzero" doc:"The same for programs in a hurry (receipts=packed)"`
 }
 
 // BlockReceipt is what became of one transaction of a block.

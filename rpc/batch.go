@@ -95,10 +95,12 @@ func allRefused(results []SubmitResult) *Error {
 
 // appendBatch encodes a BatchResponse.
 func (s *server) appendBatch(h http.Header, r *http.Request, results []SubmitResult, minimal bool) []byte {
-	const resultLen = 120 // of one that was accepted
-	text := make([]byte, 0, 64+resultLen*len(results))
+	const resultLen = 110 // of one that was accepted
+	var list []byte
+	if !minimal {
+		list = make([]byte, 0, resultLen*len(results))
+	}
 	accepted, refused := 0, 0
-	list := make([]byte, 0, cap(text))
 	for i, result := range results {
 		status := s.batchStatus(r, result)
 		var e *Error
@@ -119,7 +121,7 @@ func (s *server) appendBatch(h http.Header, r *http.Request, results []SubmitRes
 		}
 		list = appendResult(list, i, result, status, e)
 	}
-	text = append(text, `{"accepted":`...)
+	text := append(make([]byte, 0, 64+len(list)), `{"accepted":`...)
 	text = strconv.AppendInt(text, int64(accepted), 10)
 	text = append(text, `,"refused":`...)
 	text = strconv.AppendInt(text, int64(refused), 10)

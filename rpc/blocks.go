@@ -51,8 +51,13 @@ func (s *server) block(ctx context.Context, in *blockInput) (*answer[Block], err
 	if b.Time == "" {
 		b.Time = time.UnixMilli(int64(b.TimeMS)).UTC().Format(time.RFC3339Nano)
 	}
-	if in.Receipts == "packed" {
+	switch in.Receipts {
+	case "list":
+		b.Receipts = append([]BlockReceipt{}, b.Receipts...) // a list that is empty is not a list that is missing
+	case "packed":
 		b.Packed, b.Receipts = pack(b.Receipts), nil
+	default:
+		b.Receipts = nil
 	}
 	return answered(s, b.Height, b.TimeMS, b), nil
 }

@@ -22,7 +22,7 @@ type outcomeInput struct {
 	TxID         string `path:"txid" doc:"The transaction's id, 64 hexadecimal digits"`
 	Wait         string `query:"wait" enum:"committed" doc:"committed: answer when it is decided, or at the timeout"`
 	Timeout      string `query:"timeout" doc:"How long to wait, such as 500ms or 10s; at most 60s" example:"10s"`
-	ValidUntilMS uint64 `query:"valid_until_ms" doc:"The end of validity that its signer chose; lets the node say never_will"`
+	ValidUntilMS uint64 `query:"valid_until_ms" doc:"The end of validity that its signer chose; lets the node say never_will. Not for transactions of a lane, which leave no record that could be missed"`
 	Proof        bool   `query:"proof" hidden:"true"`
 }
 
