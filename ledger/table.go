@@ -58,6 +58,7 @@ func (t *table[K, T]) get(s *state, id K) (*cell[K, T], error) {
 		t.fresh = make([]cell[K, T], cellsPerSlab)
 	}
 	c := &t.fresh[0]
+	t.fresh = t.fresh[1:] // even if reading fails: what a damaged leaf left in the cell must not reach another
 	c.id = id
 	c.key = s.bytes.keep(t.layout.appendKey(s.bytes.room(), id))
 	leaf, err := s.reader.Get(c.key)
@@ -70,7 +71,6 @@ func (t *table[K, T]) get(s *state, id K) (*cell[K, T], error) {
 		}
 		c.origin, c.exists = leaf, true
 	}
-	t.fresh = t.fresh[1:]
 	t.cells[id] = c
 	return c, nil
 }
