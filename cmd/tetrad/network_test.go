@@ -110,7 +110,7 @@ func startValidator(t *testing.T, home string) {
 	})
 }
 
-// awaitBlock waits until a network commits blocks.
+// awaitBlock waits until all of a network's nodes have a block.
 func awaitBlock(t *testing.T, endpoints []string) {
 	t.Helper()
 	cl, err := client.New(client.Options{Endpoints: endpoints, Consistency: rpc.ConsistencyEventual})
@@ -120,14 +120,19 @@ func awaitBlock(t *testing.T, endpoints []string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // a hang, not a slow machine
 	defer cancel()
 	for {
-		status, err := cl.Status(ctx)
-		if err == nil && status.Height > 0 {
+		ready := 0
+		for _, n := range cl.StatusAll(ctx) {
+			if n.Err == nil && n.Status.Height > 0 && !n.Status.CatchingUp {
+				ready++
+			}
+		}
+		if ready == len(endpoints) {
 			return
 		}
 		select {
 		case <-time.After(readyPoll):
 		case <-ctx.Done():
-			t.Fatalf("no block came: %v", err)
+			t.Fatalf("%d of %d nodes have a block", ready, len(endpoints))
 		}
 	}
 }
