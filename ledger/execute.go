@@ -192,7 +192,11 @@ func (s *state) finish() ([]Change, []ValidatorUpdate) {
 	if s.chain != s.loaded {
 		s.changes = append(s.changes, Change{Key: KeyChain(), Value: s.chain.Append(nil)})
 	}
-	return sortChanges(s.changes), s.validatorUpdates()
+	changes := sortChanges(s.changes)
+	if invariants {
+		mustHold(changes)
+	}
+	return changes, s.validatorUpdates()
 }
 
 // validatorUpdates lists the validators whose power is not what it was before the block.

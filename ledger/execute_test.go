@@ -220,6 +220,9 @@ func TestSystemAddresses(t *testing.T) {
 
 // TestTransfersAllocateLittle holds the allocations of a block's transfers down: they decide its speed.
 func TestTransfersAllocateLittle(t *testing.T) {
+	if invariants {
+		t.Skip("the checks under the invariants tag allocate")
+	}
 	accounts := newBenchAccounts(t, 1000)
 	block := Block{Height: 1, TimeMS: testTimeMS + 1000}
 	for _, raw := range accounts.transfers(t, 1000) {
