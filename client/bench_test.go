@@ -105,7 +105,7 @@ func TestAuditFinds(t *testing.T) {
 			n.servers[2].lies(block.AppHash.String(), crypto.Sum([]byte("other")).String())
 		}, "nodes differ after block 1"},
 		"a node that talks nonsense": {func(n *network) { n.servers[2].lies("app_hash", "app_hush\"\"") }, "cannot be asked for block 1"},
-		"a wrong balance":           {func(n *network) { n.servers[0].lies(`"amount":"1000000.00"`, `"amount":"1000000.01"`) }, "do not have what they should"},
+		"a wrong balance":            {func(n *network) { n.servers[0].lies(`"amount":"1000000.00"`, `"amount":"1000000.01"`) }, "do not have what they should"},
 		"a transfer done behind our back": {func(n *network) {
 			tx, _ := NewTx(n.ChainID, n.Genesis, rpctest.Address("alice")).
 				Transfer(rpctest.Address("treasury"), "usd", ledger.Amount{Lo: 7}).Sign(crypto.DevKey("alice"))

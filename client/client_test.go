@@ -171,6 +171,15 @@ func TestSilentNodes(t *testing.T) {
 	if !errors.Is(err, ErrUnknownOutcome) || !strings.Contains(err.Error(), tx.TxID.String()) {
 		t.Fatalf("%v", err)
 	}
+	// A node that says itself that it did not come to a verdict leaves it open, too.
+	undecided := func(w http.ResponseWriter, _ *http.Request) { sendError(w, rpc.NewError(ledger.CodeTimeout, "")) }
+	for _, s := range n.servers {
+		s.fails(undecided)
+	}
+	if _, err := c.Submit(within(t, 10*time.Second), tx.Raw); !errors.Is(err, ErrUnknownOutcome) {
+		t.Fatalf("%v", err)
+	}
+	n.servers[0].fails(hang)
 	// One of them is slow, the other one works: nobody notices.
 	n.servers[1].recovers()
 	if _, err := c.Submit(within(t, 10*time.Second), tx.Raw); err != nil {
@@ -195,10 +204,12 @@ func TestNonsense(t *testing.T) {
 			w.Header().Set("Content-Length", "100")
 			w.Write([]byte(`{"`))
 		},
-		"plain 500":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", 500) },
-		"plain 404":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "nothing here", 404) },
-		"other errors":  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"x"}`, 400) },
-		"redirect":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", 307) },
+		"plain 500":    func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", 500) },
+		"plain 404":    func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "nothing here", 404) },
+		"other errors": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"x"}`, 400) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect)
+		},
 		"too large":     func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(big + "x")) },
 		"large error":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400); w.Write([]byte(big)) },
 		"catching up":   func(w http.ResponseWriter, _ *http.Request) { sendError(w, rpc.NewError(ledger.CodeSyncing, "")) },

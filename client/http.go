@@ -60,6 +60,9 @@ func (c *Client) ask(ctx context.Context, node string, r request, out any) error
 	return &NodeError{Endpoint: node, Err: err}
 }
 
+// errTimeout is what a node says that has a request and did not come to its end.
+var errTimeout = rpc.NewError(ledger.CodeTimeout, "")
+
 // errNoAnswer is of a node that took longer than it may.
 var errNoAnswer = errors.New("no answer")
 
@@ -179,6 +182,7 @@ func (c *Client) anywhere(ctx context.Context, r request, out any) (sent bool, e
 				none.Attempts = append(none.Attempts, &NodeError{Endpoint: node, Err: ctx.Err()})
 				return true, none.or(refused)
 			default:
+				sent = sent || errors.Is(err, errTimeout)
 				refused = milder(refused, err.(*rpc.Error))
 			}
 		}

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -31,7 +32,9 @@ func (s *server) batch(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	results := s.backend.Submit(r.Context(), raws)
+	ctx, cancel := context.WithTimeout(r.Context(), submitWait)
+	defer cancel()
+	results := s.backend.Submit(ctx, raws)
 	if len(results) != len(raws) {
 		panic("rpc: the backend gave not one result for each transaction")
 	}
@@ -40,7 +43,7 @@ func (s *server) batch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	minimal := strings.Contains(r.Header.Get("Prefer"), "return=minimal")
-	writeText(w, http.StatusOK, s.appendBatch(w.Header(), r, results, minimal))
+	writeText(w, http.StatusOK, s.appendBatch(ctx, w.Header(), results, minimal))
 }
 
 // readBatch reads and splits the body.
@@ -94,7 +97,7 @@ func allRefused(results []SubmitResult) *Error {
 }
 
 // appendBatch encodes a BatchResponse.
-func (s *server) appendBatch(h http.Header, r *http.Request, results []SubmitResult, minimal bool) []byte {
+func (s *server) appendBatch(ctx context.Context, h http.Header, results []SubmitResult, minimal bool) []byte {
 	const resultLen = 110 // of one that was accepted
 	var list []byte
 	if !minimal {
@@ -102,7 +105,7 @@ func (s *server) appendBatch(h http.Header, r *http.Request, results []SubmitRes
 	}
 	accepted, refused := 0, 0
 	for i, result := range results {
-		status := s.batchStatus(r, result)
+		status := s.batchStatus(ctx, result)
 		var e *Error
 		if status == StatusRefused {
 			refused++
@@ -131,12 +134,12 @@ func (s *server) appendBatch(h http.Header, r *http.Request, results []SubmitRes
 }
 
 // batchStatus is what became of one transaction. One that was in a block before is asked for.
-func (s *server) batchStatus(r *http.Request, result SubmitResult) string {
+func (s *server) batchStatus(ctx context.Context, result SubmitResult) string {
 	switch result.Code {
 	case ledger.CodeOK:
 		return StatusPending
 	case ledger.CodeDuplicate:
-		if decided, err := s.backend.Outcome(r.Context(), result.TxID, false); err == nil && decided.Decided() {
+		if decided, err := s.backend.Outcome(ctx, result.TxID, false); err == nil && decided.Decided() {
 			return decided.Status
 		}
 	}

@@ -301,3 +301,63 @@ func TestMinHeightWakesUp(t *testing.T) {
 		t.Fatal("not woken up")
 	}
 }
+
+// TestClientOf: the backend learns who submits, whatever port the connection has.
+func TestClientOf(t *testing.T) {
+	l := rpctest.NewLedger("tetrad-test", startMS)
+	var seen string
+	h := rpc.NewHandler(witness{l.Node("node0"), &seen}, rpc.Options{})
+	r := httptest.NewRequest("POST", rpc.PathTransactions, strings.NewReader(`{"tx":"AAAA"}`))
+	r.RemoteAddr = "[2001:db8::1]:4711"
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if seen != "2001:db8::1" {
+		t.Errorf("the backend saw %q", seen)
+	}
+	if got := rpc.ClientOf(context.Background()); got != "" {
+		t.Errorf("outside of a request there is %q", got)
+	}
+}
+
+type witness struct {
+	rpc.Backend
+	seen *string
+}
+
+func (w witness) Submit(ctx context.Context, raws [][]byte) []rpc.SubmitResult {
+	*w.seen = rpc.ClientOf(ctx)
+	return w.Backend.Submit(ctx, raws)
+}
+
+// FuzzRequests: whatever comes in over HTTP, the answer is one of the API and never a fault of the node.
+func FuzzRequests(f *testing.F) {
+	l := rpctest.NewLedger("tetrad-test", startMS)
+	h := rpc.NewHandler(l.Node("node0"), rpc.Options{})
+	tx := transfer(f, l, 1)
+	f.Add("POST", "/v1/transactions:batch", "application/octet-stream", ledger.AppendDelimited(nil, tx.Raw))
+	f.Add("POST", "/v1/transactions", "application/json", []byte(`{"tx":"AAAA"}`))
+	f.Add("GET", "/v1/accounts/"+rpctest.Address("alice").String()+"/balances/usd?height=1", "", []byte{})
+	f.Add("GET", "/v1/entries/@gov/a%2Fb/../c", "", []byte{})
+	f.Add("GET", "/v1/blocks/latest?receipts=packed&timeout=1ms", "", []byte{})
+	f.Add("GET", "/v1/transactions/"+tx.TxID.String()+"?wait=committed&timeout=1ms&valid_until_ms=18446744073709551615", "", []byte{})
+	f.Fuzz(func(t *testing.T, method, path, kind string, body []byte) {
+		r, err := http.NewRequest(method, "http://node"+path, bytes.NewReader(body))
+		if err != nil || strings.Contains(path, "timeout=") && !strings.Contains(path, "timeout=1ms") {
+			t.Skip() // no HTTP client sends the one, and nobody wants to wait for the other
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		r = r.WithContext(ctx)
+		r.Header.Set("Content-Type", kind)
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		if rec.Code >= 500 && rec.Code != http.StatusServiceUnavailable {
+			t.Fatalf("%s %q: %d %s", method, path, rec.Code, rec.Body)
+		}
+		if rec.Code >= 400 {
+			var e rpc.Error
+			if err := json.Unmarshal(rec.Body.Bytes(), &e); err != nil || e.Slug == "" || e.Message == "" {
+				t.Fatalf("%s %q: %d %q", method, path, rec.Code, rec.Body)
+			}
+		}
+	})
+}

@@ -20,6 +20,11 @@ const (
 	WaitMax = 60 * time.Second
 	// waitDefault is for requests that name no timeout of their own.
 	waitDefault = 10 * time.Second
+	// submitWait is how long a node may take to judge what a client hands in: seconds behind a long queue of
+	// signatures, and no longer, since by then the caller is better off elsewhere.
+	submitWait = 10 * time.Second
+	// statusWait is how long a node may take to say how it is.
+	statusWait = 2 * time.Second
 	// neverWillPoll is how often a waiting request looks whether its transaction has run out of time; the
 	// outcome itself needs no looking, it wakes the request up.
 	neverWillPoll = 250 * time.Millisecond

@@ -42,7 +42,7 @@ func (s *server) recentStatus() Status {
 	if last = s.pulse.last.Load(); last.fresh(s.now()) {
 		return last.status // somebody else was faster
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), statusWait)
 	defer cancel()
 	status, err := s.backend.Status(ctx)
 	if err != nil {

@@ -108,7 +108,6 @@ type world struct {
 	node    *rpctest.Node
 	handler http.Handler
 	txs     map[string]client.Signed
-	flags   map[string]string
 }
 
 func newWorld(t *testing.T) *world {

@@ -49,7 +49,7 @@ func (s *server) registerNode(api huma.API) {
 }
 
 func (s *server) status(ctx context.Context, _ *struct{}) (*nodeOutput, error) {
-	ctx, cancel := context.WithTimeout(ctx, waitDefault)
+	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
 	status, err := s.backend.Status(ctx)
 	if err != nil {
@@ -63,6 +63,8 @@ func (s *server) ready(ctx context.Context, in *readyInput) (*readyOutput, error
 	if err != nil || maxAge <= 0 {
 		return nil, badRequest("query max_age: %q is not a duration such as 3s.", shorten(in.MaxAge))
 	}
+	ctx, cancel := context.WithTimeout(ctx, statusWait)
+	defer cancel()
 	out := &readyOutput{Status: http.StatusOK, Body: Ready{Ready: true, Reasons: []string{}}}
 	status, err := s.backend.Status(ctx)
 	if err != nil {

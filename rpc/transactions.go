@@ -66,6 +66,8 @@ func (s *server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 
 // submitOne submits a transaction. A duplicate is not an error: its outcome can be told.
 func (s *server) submitOne(ctx context.Context, raw []byte) (SubmitResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, submitWait)
+	defer cancel()
 	results := s.backend.Submit(ctx, [][]byte{raw})
 	if len(results) != 1 {
 		panic("rpc: the backend gave not one result for one transaction")
@@ -77,6 +79,8 @@ func (s *server) submitOne(ctx context.Context, raw []byte) (SubmitResult, error
 }
 
 func (s *server) simulate(ctx context.Context, in *submitInput) (*statusOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, submitWait)
+	defer cancel()
 	status, err := s.backend.Simulate(ctx, in.Body.Tx)
 	if err != nil {
 		return nil, s.asError(err, "simulate")
