@@ -157,27 +157,23 @@ type engineFigures struct {
 }
 
 var (
-	engineFiguresMu sync.Mutex
-	engineFiguresOf = map[string]engineFigures{} // by chain id; guarded by engineFiguresMu
+	engineFiguresOnce sync.Once
+	engineFiguresHeld engineFigures
 )
 
-// figuresOf makes CometBFT's figures once per process and chain: they register themselves globally, and the
-// second node of a process, in a test, would panic. Such nodes share them.
+// figuresOf makes CometBFT's figures once per process: they register themselves globally, and a second node
+// of the process, in a test, would panic. Such nodes share them, under the first one's chain.
 func figuresOf(chainID string) engineFigures {
-	engineFiguresMu.Lock()
-	defer engineFiguresMu.Unlock()
-	if f, ok := engineFiguresOf[chainID]; ok {
-		return f
-	}
-	const prefix, label = "cometbft", "chain_id"
-	f := engineFigures{
-		cmtcs.PrometheusMetrics(prefix, label, chainID), cmtp2p.PrometheusMetrics(prefix, label, chainID),
-		cmtmempool.PrometheusMetrics(prefix, label, chainID), cmtstate.PrometheusMetrics(prefix, label, chainID),
-		cmtproxy.PrometheusMetrics(prefix, label, chainID), cmtblocksync.PrometheusMetrics(prefix, label, chainID),
-		cmtstatesync.PrometheusMetrics(prefix, label, chainID),
-	}
-	engineFiguresOf[chainID] = f
-	return f
+	engineFiguresOnce.Do(func() {
+		const prefix, label = "cometbft", "chain_id"
+		engineFiguresHeld = engineFigures{
+			cmtcs.PrometheusMetrics(prefix, label, chainID), cmtp2p.PrometheusMetrics(prefix, label, chainID),
+			cmtmempool.PrometheusMetrics(prefix, label, chainID), cmtstate.PrometheusMetrics(prefix, label, chainID),
+			cmtproxy.PrometheusMetrics(prefix, label, chainID), cmtblocksync.PrometheusMetrics(prefix, label, chainID),
+			cmtstatesync.PrometheusMetrics(prefix, label, chainID),
+		}
+	})
+	return engineFiguresHeld
 }
 
 // engineMetrics is how CometBFT asks for its figures.

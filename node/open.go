@@ -178,7 +178,7 @@ func (n *Node) openEngine() error {
 	engine.RPC = &ownRPC
 	engineLog := newBridge(n.log, n.dog.hear, &n.stopping)
 	n.engine, err = cmtnode.NewNode(&engine, signer, nodeKey, creator, n.engineGenesis,
-		cmtcfg.DefaultDBProvider, engineMetrics(n.config.Metrics.Listen != ""), engineLog)
+		engineDB, engineMetrics(n.config.Metrics.Listen != ""), engineLog)
 	if err != nil {
 		return fmt.Errorf("open CometBFT: %w", err)
 	}
