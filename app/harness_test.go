@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,7 +190,7 @@ type txSpec struct {
 	chain  string
 }
 
-func key(i int) crypto.PrivateKey  { return genesis.BenchKey("app", i) }
+func key(i int) crypto.PrivateKey  { return testKeys()[i] }
 func account(i int) crypto.Address { return key(i).Public().Address() }
 func idOf(raw []byte) ledger.TxID  { return mustDecode(raw).ID }
 func usd() crypto.Hash             { return ledger.AssetIDOf("usd") }
@@ -208,6 +209,14 @@ func mustDecode(raw []byte) *ledger.Transaction {
 	}
 	return t
 }
+
+// testKeys are the keys of the bench accounts, derived once.
+var testKeys = sync.OnceValue(func() (keys []crypto.PrivateKey) {
+	for i := range testBench {
+		keys = append(keys, genesis.BenchKey("app", i))
+	}
+	return keys
+})
 
 // transfer is the n-th payment of one cent between two bench accounts.
 func transfer(from, n int) []byte {
