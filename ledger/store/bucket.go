@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"sort"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -67,16 +68,27 @@ func (s *Store) replayRecord(number uint64, id []byte, height uint64) ([]byte, e
 // frozenRecord looks a transaction up in a bucket on disk, whose records lie in the order of their paths.
 func (s *Store) frozenRecord(number uint64, disk bucketEntry, id []byte) (value []byte, err error) {
 	path := crypto.Sum(id)
-	err = s.read(newest, func(txn *badger.Txn) error {
-		load := func(chunk uint32, fn func([]byte) error) error {
-			return readValue(txn, replayKey(number, chunk), fn)
+	err = s.read(newest, func(txn *badger.Txn) (err error) {
+		after := sort.Search(int(disk.Chunks), func(i int) bool {
+			isAfter := false
+			if err == nil {
+				err = readValue(txn, replayKey(number, uint32(i)), func(chunk []byte) error {
+					first, _, _, err := nextItem(chunk)
+					p := crypto.Sum(first)
+					isAfter = bytes.Compare(p[:], path[:]) > 0
+					return err
+				})
+			}
+			return isAfter
+		})
+		if err != nil || after == 0 {
+			return err
 		}
-		after := func(first []byte) bool {
-			p := crypto.Sum(first)
-			return bytes.Compare(p[:], path[:]) > 0
-		}
-		value, _, err = searchChunks(disk.Chunks, load, after, id)
-		return err
+		return readValue(txn, replayKey(number, uint32(after-1)), func(chunk []byte) error {
+			v, _, err := findItem(chunk, id)
+			value = bytes.Clone(v)
+			return err
+		})
 	})
 	return value, err
 }

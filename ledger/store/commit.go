@@ -135,6 +135,9 @@ func (r *stagedRecord) encode() (headEntry, []*badger.Entry) {
 		sectionReceipts: encodeReceipts(r.receipts),
 	} {
 		e.Chunks[section] = uint32(len(chunks))
+		if section == sectionState {
+			e.Firsts = firstKeys(chunks)
+		}
 		for i, chunk := range chunks {
 			key := recordKey(r.head.Height, r.head.Root, byte(section), uint32(i))
 			entries = append(entries, badger.NewEntry(key, chunk))
@@ -142,6 +145,19 @@ func (r *stagedRecord) encode() (headEntry, []*badger.Entry) {
 		}
 	}
 	return e, entries
+}
+
+// firstKeys are the first keys of chunks that were just encoded.
+func firstKeys(chunks [][]byte) [][]byte {
+	out := make([][]byte, 0, len(chunks))
+	for _, chunk := range chunks {
+		key, _, _, err := nextItem(chunk)
+		if err != nil {
+			panic("store: a chunk just encoded does not decode: " + err.Error())
+		}
+		out = append(out, key)
+	}
+	return out
 }
 
 // publish makes a durable record the current state. Readers wait only for the pointers at the end.

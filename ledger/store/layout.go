@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -81,12 +82,13 @@ type headEntry struct {
 	Head
 	Chunks [sections]uint32 // how many chunks each section has
 	Bytes  uint64           // size of the record
+	Firsts [][]byte         // the first key of each state chunk, so that a reader of one key reads one chunk
 }
 
-const headEntryLen = 4 + 8 + 8 + 32 + 32 + 4*sections + 8
+const headEntryLen = 4 + 8 + 8 + 32 + 32 + 4*sections + 8 // and the first keys
 
 func (e headEntry) encode() []byte {
-	b := make([]byte, 0, headEntryLen)
+	b := make([]byte, 0, headEntryLen+len(e.Firsts)*48)
 	b = binary.BigEndian.AppendUint32(b, e.Format)
 	b = binary.BigEndian.AppendUint64(b, e.Height)
 	b = binary.BigEndian.AppendUint64(b, e.TimeMS)
@@ -95,7 +97,11 @@ func (e headEntry) encode() []byte {
 	for _, n := range e.Chunks {
 		b = binary.BigEndian.AppendUint32(b, n)
 	}
-	return binary.BigEndian.AppendUint64(b, e.Bytes)
+	b = binary.BigEndian.AppendUint64(b, e.Bytes)
+	for _, key := range e.Firsts {
+		b = append(binary.AppendUvarint(b, uint64(len(key))), key...)
+	}
+	return b
 }
 
 // decodeHeadEntry reads the format first: of another format not even the length is known.
@@ -108,8 +114,8 @@ func decodeHeadEntry(b []byte) (headEntry, error) {
 	if e.Format != Format {
 		return headEntry{}, fmt.Errorf("it has format %d, this program knows format %d only: use the program that wrote it", e.Format, Format)
 	}
-	if len(b) != headEntryLen {
-		return headEntry{}, fmt.Errorf("a head of %d bytes, expected %d", len(b), headEntryLen)
+	if len(b) < headEntryLen {
+		return headEntry{}, fmt.Errorf("a head of %d bytes, expected %d at least", len(b), headEntryLen)
 	}
 	e.Height = binary.BigEndian.Uint64(b[4:])
 	e.TimeMS = binary.BigEndian.Uint64(b[12:])
@@ -120,6 +126,18 @@ func decodeHeadEntry(b []byte) (headEntry, error) {
 		e.Chunks[i] = binary.BigEndian.Uint32(b[4*i:])
 	}
 	e.Bytes = binary.BigEndian.Uint64(b[4*sections:])
+	rest := b[4*sections+8:]
+	for range e.Chunks[sectionState] {
+		first, after, err := nextBytes(rest)
+		if err != nil {
+			return headEntry{}, err
+		}
+		e.Firsts = append(e.Firsts, bytes.Clone(first))
+		rest = after
+	}
+	if len(rest) > 0 {
+		return headEntry{}, fmt.Errorf("a head with %d bytes left over", len(rest))
+	}
 	return e, nil
 }
 

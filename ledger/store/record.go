@@ -164,37 +164,35 @@ func eachChunk(txn *badger.Txn, e headEntry, section byte, fn func(chunk []byte)
 	return nil
 }
 
-// searchChunks finds a key among sorted items that are cut into n chunks, which load reads. after reports
-// whether an item lies after the key in their order. The value is a copy.
-func searchChunks(n uint32, load func(chunk uint32, fn func([]byte) error) error, after func(first []byte) bool, key []byte) (value []byte, found bool, err error) {
-	past := sort.Search(int(n), func(i int) bool {
+// findItem finds a key in a chunk. The value aliases the chunk.
+func findItem(chunk, key []byte) (value []byte, found bool, err error) {
+	for len(chunk) > 0 {
+		k, v, rest, err := nextItem(chunk)
 		if err != nil {
-			return true
+			return nil, false, err
 		}
-		isAfter := false
-		err = load(uint32(i), func(chunk []byte) error {
-			first, _, _, err := nextItem(chunk)
-			isAfter = err == nil && after(first)
-			return err
-		})
-		return isAfter
-	})
-	if err != nil || past == 0 {
-		return nil, false, err
+		if bytes.Equal(k, key) {
+			return v, true, nil
+		}
+		chunk = rest
 	}
-	err = load(uint32(past-1), func(chunk []byte) error {
-		for len(chunk) > 0 {
-			k, v, rest, err := nextItem(chunk)
-			if err != nil {
-				return err
-			}
-			if bytes.Equal(k, key) {
-				value, found = bytes.Clone(v), true
-				return nil
-			}
-			chunk = rest
-		}
-		return nil
+	return nil, false, nil
+}
+
+// findChange finds the change of a key in a record. The value is a copy, nil if the key was deleted.
+func findChange(txn *badger.Txn, e headEntry, key []byte) (value []byte, found bool, err error) {
+	after := sort.Search(len(e.Firsts), func(i int) bool { return bytes.Compare(e.Firsts[i], key) > 0 })
+	if after == 0 {
+		return nil, false, nil
+	}
+	chunk := recordKey(e.Height, e.Root, sectionState, uint32(after-1))
+	err = readValue(txn, chunk, func(chunk []byte) error {
+		v, ok, err := findItem(chunk, key)
+		value, found = bytes.Clone(v), ok
+		return err
 	})
-	return value, found, err
+	if err != nil {
+		return nil, false, fmt.Errorf("read change record %d: %w", e.Height, err)
+	}
+	return value, found, nil
 }

@@ -188,17 +188,10 @@ func (s *Store) searchRecords(txn *badger.Txn, base, height uint64, key []byte) 
 	if err != nil {
 		return nil, err
 	}
-	after := func(first []byte) bool { return bytes.Compare(first, key) > 0 }
 	for _, e := range slices.Backward(heads) {
-		load := func(chunk uint32, fn func([]byte) error) error {
-			return readValue(txn, recordKey(e.Height, e.Root, sectionState, chunk), fn)
-		}
-		value, found, err := searchChunks(e.Chunks[sectionState], load, after, key)
-		if err != nil {
-			return nil, fmt.Errorf("read change record %d: %w", e.Height, err)
-		}
-		if found {
-			return value, nil
+		value, found, err := findChange(txn, e, key)
+		if err != nil || found {
+			return value, err
 		}
 	}
 	if base == 0 {
