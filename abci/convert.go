@@ -109,6 +109,7 @@ type Decision struct {
 	Proposer   []byte // consensus address
 	Txs        [][]byte
 	LastCommit []Vote // who took part in deciding the block before
+	LastRound  int32  // how many proposers that block needed, less one
 }
 
 // Vote is one validator's part in a commit.
@@ -118,7 +119,7 @@ type Vote struct {
 }
 
 func toDecision(req *abcitypes.RequestFinalizeBlock) Decision {
-	d := Decision{Height: req.Height, Proposer: req.ProposerAddress, Txs: req.Txs}
+	d := Decision{Height: req.Height, Proposer: req.ProposerAddress, Txs: req.Txs, LastRound: req.DecidedLastCommit.Round}
 	for _, v := range req.DecidedLastCommit.Votes {
 		d.LastCommit = append(d.LastCommit, Vote{v.Validator.Address, v.BlockIdFlag != cmttypes.BlockIDFlagAbsent})
 	}

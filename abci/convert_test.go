@@ -120,11 +120,11 @@ func TestDecision(t *testing.T) {
 	}
 	d := toDecision(&abcitypes.RequestFinalizeBlock{
 		Height: 7, ProposerAddress: []byte("p"), Txs: [][]byte{{1}},
-		DecidedLastCommit: abcitypes.CommitInfo{Votes: []abcitypes.VoteInfo{
+		DecidedLastCommit: abcitypes.CommitInfo{Round: 2, Votes: []abcitypes.VoteInfo{
 			vote("a", cmttypes.BlockIDFlagCommit), vote("b", cmttypes.BlockIDFlagAbsent), vote("c", cmttypes.BlockIDFlagNil),
 		}},
 	})
-	if d.Height != 7 || string(d.Proposer) != "p" || len(d.Txs) != 1 || len(d.LastCommit) != 3 {
+	if d.Height != 7 || string(d.Proposer) != "p" || len(d.Txs) != 1 || len(d.LastCommit) != 3 || d.LastRound != 2 {
 		t.Fatalf("decision is %+v", d)
 	}
 	// Voting for no block is taking part, too.

@@ -24,23 +24,29 @@ const (
 	probeLast  = 256
 )
 
-// turns keeps commits from stopping for timeout_propose each time it is a dead validator's turn. CometBFT
-// never skips a proposer; it waits for one as long as its configuration says, and reads that
-// configuration anew for each round. Before each height, turns sets it for the proposer whose turn comes.
+// turns decides how long this node waits for the proposer of the next height. CometBFT waits for everyone as
+// long as its configuration says, and reads that configuration anew for each round; turns sets it before
+// each height, in two ways:
+//
+//   - For a proposer that stays away it is short, so that commits do not stop for timeout_propose each time
+//     it is a dead validator's turn. CometBFT never skips a proposer.
+//   - When a proposer that is there was too late, it grows, and shrinks again with every block that comes in
+//     time: on a machine with too much to do, giving up on proposers costs more than waiting for them.
 //
 // This is a matter of this node's patience alone: proposals that come are judged as always, so that
 // nodes that disagree about who is absent lose time and nothing else.
 //
 // All fields belong to the goroutine that executes blocks, which is the one that reads the timeout.
 type turns struct {
-	config     *cmtcfg.ConsensusConfig // the very one CometBFT holds
-	full       time.Duration
-	self       []byte
-	validators func(height int64) (*cmttypes.ValidatorSet, error) // nil while blocks are replayed at start
-	log        *slog.Logger
+	config      *cmtcfg.ConsensusConfig // the very one CometBFT holds
+	full, delta time.Duration           // as configured, for the first round and more for each further one
+	stretched   time.Duration           // full, or more under load
+	self        []byte
+	validators  func(height int64) (*cmttypes.ValidatorSet, error) // nil while blocks are replayed at start
+	log         *slog.Logger
 
-	next   string // whose turn the next height is, by consensus address; "" if unknown
-	absent map[string]*absence
+	last, next string // whose turn the last decided and the next height are, by consensus address; "" if unknown
+	absent     map[string]*absence
 }
 
 // absence is what is known against a validator.
@@ -50,10 +56,13 @@ type absence struct {
 }
 
 func newTurns(config *cmtcfg.ConsensusConfig, self []byte, log *slog.Logger) *turns {
-	return &turns{config: config, full: config.TimeoutPropose, self: self, log: log, absent: map[string]*absence{}}
+	return &turns{
+		config: config, full: config.TimeoutPropose, delta: config.TimeoutProposeDelta, stretched: config.TimeoutPropose,
+		self: self, log: log, absent: map[string]*absence{},
+	}
 }
 
-// decided takes in one decided block and sets the timeout for the next one's proposer.
+// decided takes in one decided block and sets the timeouts for the next one's proposers.
 func (t *turns) decided(d abci.Decision) {
 	for _, v := range d.LastCommit {
 		a := t.of(string(v.Validator))
@@ -63,27 +72,49 @@ func (t *turns) decided(d abci.Decision) {
 			a.commits++
 		}
 	}
+	t.stretch(d.LastRound)
 	switch proposer := string(d.Proposer); {
 	case proposer == t.next:
 		t.of(proposer).turns = 0
 	case t.next != "":
 		t.of(t.next).turns++
 	}
-	t.next = t.proposerOf(d.Height + 1)
-	t.config.TimeoutPropose = t.patience()
+	t.last, t.next = t.next, t.proposerOf(d.Height+1)
+
+	// Whoever steps in for an absent proposer is given full time: it may have a full block to send.
+	patience := t.patience()
+	t.config.TimeoutPropose, t.config.TimeoutProposeDelta = patience, max(t.delta, t.stretched-patience)
 }
+
+// stretch learns from the block before, whose round has just become known.
+func (t *turns) stretch(lastRound int32) {
+	switch {
+	case lastRound == 0:
+		t.stretched = max(t.full, t.stretched-t.stretched/stretchShrink)
+	case t.last != "" && t.of(t.last).commits == 0:
+		t.stretched = min(t.stretched*3/2, t.full*stretchNum/stretchDen)
+	}
+}
+
+const (
+	// stretchNum/stretchDen bounds how far the timeout grows: with the 500 ms of profile lan up to 800 ms,
+	// so that commits go on within a second after a proposer dies even then.
+	stretchNum, stretchDen = 8, 5
+	// stretchShrink is what part of the timeout a block that comes in time takes back.
+	stretchShrink = 16
+)
 
 // patience is how long to wait for the next proposer.
 func (t *turns) patience() time.Duration {
 	if t.next == "" || t.next == string(t.self) || t.full <= shortPropose {
-		return t.full // our own proposal takes its time to make, and is not waited for by others alone
+		return t.stretched // our own proposal takes its time to make, and is not waited for by others alone
 	}
 	a := t.of(t.next)
 	if a.turns == 0 || a.commits < absentCommits {
-		return t.full
+		return t.stretched
 	}
 	if n := a.turns; n >= probeFirst && (n%probeLast == 0 || n < probeLast && n&(n-1) == 0) {
-		return t.full
+		return t.stretched
 	}
 	return shortPropose
 }

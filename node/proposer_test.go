@@ -168,3 +168,47 @@ func TestOwnTurnAndUnknownTurn(t *testing.T) {
 		t.Errorf("unknown turn: patience %v", got)
 	}
 }
+
+// TestPatienceGrowsUnderLoad: proposers that are there but late make all wait longer, up to a bound; blocks in
+// time undo that; and those who step in for an absent one always get full time.
+func TestPatienceGrowsUnderLoad(t *testing.T) {
+	r := newRounds(t)
+	late := func(round int32) time.Duration {
+		r.height++
+		d := abci.Decision{Height: r.height, Proposer: r.address((r.turnOf(r.height) + 1) % 4), LastRound: round}
+		for i := range 4 {
+			d.LastCommit = append(d.LastCommit, abci.Vote{Validator: r.address(i), Voted: true})
+		}
+		r.turns.decided(d)
+		return r.config.TimeoutPropose
+	}
+	late(0)
+	late(0) // a block's round is known with the block after it
+	if got := late(1); got != 750*time.Millisecond {
+		t.Errorf("after one late proposer: %v", got)
+	}
+	for range 5 {
+		if got := late(1); got != 800*time.Millisecond {
+			t.Errorf("after several late proposers: %v", got)
+		}
+	}
+	before := r.config.TimeoutPropose
+	for range 20 {
+		got := r.decide()
+		if got > before || got < full {
+			t.Errorf("height %d: %v after %v", r.height, got, before)
+		}
+		before = got
+	}
+	if before != full {
+		t.Errorf("after many blocks in time: %v", before)
+	}
+
+	r = newRounds(t)
+	for range 40 {
+		patience := r.decide(2)
+		if first, second := patience, r.config.Propose(1); second < full || first > second {
+			t.Fatalf("height %d: %v in the first round, %v in the second", r.height, first, second)
+		}
+	}
+}
