@@ -13,8 +13,10 @@ import (
 // TestSumIsSHA256 compares with the standard library around the size that is gathered on the stack.
 func TestSumIsSHA256(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 80)
-	for _, n := range []int{0, 1, 55, sumStackBytes - TagSize - 1, sumStackBytes - TagSize, sumStackBytes - TagSize + 1,
-		sumStackBytes - 1, sumStackBytes, sumStackBytes + 1, 1000} {
+	for _, n := range []int{
+		0, 1, 55, sumStackBytes - TagSize - 1, sumStackBytes - TagSize, sumStackBytes - TagSize + 1,
+		sumStackBytes - 1, sumStackBytes, sumStackBytes + 1, 1000,
+	} {
 		want := Hash(sha256.Sum256(data[:n]))
 		for _, cut := range []int{0, 1, n / 2, n - 1, n} {
 			if cut < 0 || cut > n {

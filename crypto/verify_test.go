@@ -241,8 +241,11 @@ func TestCacheBounded(t *testing.T) {
 	if held != 4 {
 		t.Fatalf("a cache of 4 keys holds %d of 5", held)
 	}
-	if none := NewVerifier(-1); none.expandedKey(keys[0]) != nil || none.expandedKey(keys[0]) != nil {
-		t.Fatal("a cache of none holds a key")
+	none := NewVerifier(-1)
+	for range 2 { // a cache with room would admit the key the second time
+		if none.expandedKey(keys[0]) != nil {
+			t.Fatal("a cache of none holds a key")
+		}
 	}
 }
 

@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -229,33 +227,6 @@ func (n *network) untilHeight(h uint64, indexes ...int) {
 	n.t.Helper()
 	for _, p := range n.pick(indexes) {
 		n.until(fmt.Sprintf("node%d has height %d", p.index, h), func() bool { return n.height(p.index) >= h })
-	}
-}
-
-// tetrad runs a command with the network's client home and returns what it printed and its exit code.
-func (n *network) tetrad(args ...string) (stdout, stderr string, code int) {
-	n.t.Helper()
-	cmd := exec.Command(binary(n.t), args...)
-	cmd.Env = append(os.Environ(), "TETRAD_HOME="+filepath.Join(n.dir, "client"))
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		n.t.Fatal(err)
-	}
-	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
-}
-
-// tetradJSON runs a command that must succeed and decodes the document it prints.
-func (n *network) tetradJSON(into any, args ...string) {
-	n.t.Helper()
-	out, errs, code := n.tetrad(append(args, "-o", "json")...)
-	if code != 0 {
-		n.t.Fatalf("tetrad %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
-	}
-	if err := json.Unmarshal([]byte(out), into); err != nil {
-		n.t.Fatalf("tetrad %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }
 
