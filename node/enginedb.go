@@ -15,7 +15,7 @@ import (
 // a closed database panics, which would turn an orderly end of the process into a crash. After Close such a
 // reader finds nothing instead, which all of them can live with. Writers do not exist any more by then, and
 // one that did would get the error.
-func engineDB(context *cmtcfg.DBContext) (cmtdb.DB, error) {
+func engineDB(context *cmtcfg.DBContext) (*closableDB, error) {
 	db, err := cmtcfg.DefaultDBProvider(context)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ func TestDatabaseAfterClose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return db.(*closableDB)
+		return db
 	}
 	db := open()
 	key, value := []byte("key"), []byte("value")

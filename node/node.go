@@ -66,6 +66,7 @@ type Node struct {
 	app       *app.App
 	places    *locator
 	engine    *cmtnode.Node
+	databases []*closableDB // CometBFT's
 	env       *cmtcore.Environment
 	engineRPC *engineRPC // nil where rpc.laddr is empty
 	allowed   allowList
@@ -83,8 +84,10 @@ type Node struct {
 	running  context.Context // ends when Stop begins
 	cancel   context.CancelFunc
 	workers  sync.WaitGroup
-	up       chan struct{} // closed when the engine's Start has returned
-	starting atomic.Bool   // true until then
+	launched atomic.Bool   // Start was called
+	up       chan struct{} // closed when CometBFT's Start has returned, or will not be called
+	upErr    error         // what it returned; set before up is closed
+	starting atomic.Bool   // true until CometBFT runs
 	stopping atomic.Bool
 	stopOnce sync.Once
 	done     chan struct{} // closed when the node has stopped or failed
@@ -115,187 +118,6 @@ func New(c Config, log *slog.Logger, opts ...Option) (*Node, error) {
 		}
 	}
 	return n, nil
-}
-
-// Start begins to serve and to take part in consensus. It returns as soon as CometBFT runs, or after a moment
-// if that takes longer: with libp2p CometBFT first waits for peers that may be away. What goes wrong
-// later ends the node: see Done.
-func (n *Node) Start() error {
-	n.serve("http api", func() error { return n.api.Serve(n.apiListener) })
-	if n.metricsListener != nil {
-		n.serve("metrics", func() error { return n.metricsServer.Serve(n.metricsListener) })
-	}
-	if n.engineRPC != nil {
-		n.serve("CometBFT's rpc", n.engineRPC.serve)
-	}
-	n.work(func() { n.places.run(n.running, n.engine.BlockStore()) })
-	n.work(n.supervise)
-
-	started := make(chan error, 1)
-	go func() {
-		err := n.engine.Start()
-		n.starting.Store(false)
-		close(n.up)
-		started <- err
-		if err != nil {
-			n.dog.bark(fmt.Errorf("start CometBFT: %w", err))
-			return
-		}
-		n.work(func() { evict(n.running, n.engine.Switch(), n.allowed, n.log.With("module", "peers")) })
-		if n.config.Engine.P2P.LibP2PEnabled() {
-			n.work(func() { forget(n.running, n.engine.Switch(), n.Height, n.log.With("module", "peers")) })
-		}
-	}()
-	select {
-	case err := <-started:
-		if err != nil {
-			return fmt.Errorf("start CometBFT: %w", err)
-		}
-	case <-time.After(startPatience):
-		n.log.Info("CometBFT is still connecting to its peers")
-	}
-	n.log.Info("node started", "node", n.config.Engine.Moniker, "chain", n.doc.ChainID, "height", n.Height(),
-		"api", n.config.API.Listen, "rpc", n.config.Engine.RPC.ListenAddress, "transport", n.transport())
-	return nil
-}
-
-// startPatience is how long Start waits for CometBFT to have dialled its peers.
-const startPatience = 2 * time.Second
-
-// Done is closed when the node has stopped, or has failed and should be stopped.
-func (n *Node) Done() <-chan struct{} { return n.done }
-
-// Err says why a node whose Done is closed ended: nil after Stop, ErrConsensusDead and others after a
-// failure.
-func (n *Node) Err() error {
-	select {
-	case <-n.done:
-		return n.err
-	default:
-		return nil
-	}
-}
-
-// Wait returns when the node has ended, with the reason.
-func (n *Node) Wait() error {
-	<-n.done
-	return n.err
-}
-
-// Stop ends the node and returns when its files are closed, within five seconds. It may be called more than
-// once and in any state. A node is not started again: make a new one.
-//
-// The order matters. Clients go first, so that nothing is accepted that could not be answered. CometBFT goes
-// next and finishes the block it is at; after that nobody calls the application, whose store can be closed.
-// The lock of the home goes last.
-func (n *Node) Stop() error {
-	var err error
-	n.stopOnce.Do(func() {
-		n.stopping.Store(true)
-		n.dog.rest()
-		stopped := make(chan error, 1)
-		go func() { stopped <- n.stop() }()
-		select {
-		case err = <-stopped:
-		case <-time.After(stopPatience):
-			err = errors.New("the node did not stop in time; its files are as after a crash, which the next start repairs")
-		}
-		n.end(nil)
-	})
-	return err
-}
-
-const (
-	// stopPatience leaves the process some of the five seconds that an orderly end may take.
-	stopPatience = 4500 * time.Millisecond
-	// drainPatience is how long requests that are being answered may take.
-	drainPatience = time.Second
-)
-
-func (n *Node) stop() error {
-	drain, cancel := context.WithTimeout(context.Background(), drainPatience)
-	defer cancel()
-	n.cancel()
-	if err := n.api.Shutdown(drain); err != nil {
-		_ = n.api.Close() // what is still open is cut off
-	}
-	if n.engineRPC != nil {
-		n.engineRPC.stop(drain)
-	}
-	var errs []error
-	if n.engine.IsRunning() {
-		<-n.up // CometBFT must not be stopped while it starts; stopPatience bounds the wait
-		errs = append(errs, n.engine.Stop())
-	}
-	if n.metricsServer != nil {
-		_ = n.metricsServer.Close() // a scrape that is cut off is taken again
-	}
-	n.workers.Wait()
-	return errors.Join(append(errs, n.close())...)
-}
-
-// close closes what New opened, in reverse order, also after New got only half way.
-func (n *Node) close() error {
-	var errs []error
-	if n.engine != nil {
-		errs = append(errs, n.engine.ProxyApp().Stop())
-	}
-	for _, l := range []net.Listener{n.apiListener, n.rpcListener, n.metricsListener} {
-		if l != nil {
-			_ = l.Close() // a server that ran has closed it
-		}
-	}
-	if n.app != nil {
-		n.app.Close()
-	}
-	if n.places != nil {
-		errs = append(errs, n.places.close())
-	}
-	if n.store != nil {
-		errs = append(errs, n.store.Close())
-	}
-	if n.lock != nil {
-		errs = append(errs, n.lock.release())
-	}
-	return errors.Join(errs...)
-}
-
-// supervise ends the node when the watchdog barks.
-func (n *Node) supervise() {
-	if w, ok := n.env.ConsensusState.(interface{ Wait() }); ok {
-		go n.dog.watch(w)
-	}
-	select {
-	case <-n.running.Done():
-	case err := <-n.dog.failed:
-		n.log.Error("this node has failed and must be restarted; what it has committed is safe", "height", n.Height(), "err", err)
-		n.end(err)
-	}
-}
-
-func (n *Node) end(err error) {
-	n.doneOnce.Do(func() {
-		n.err = err
-		close(n.done)
-	})
-}
-
-// serve runs one server until Stop; one that ends before is a failure of the node.
-func (n *Node) serve(what string, run func() error) {
-	n.work(func() {
-		if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !n.stopping.Load() {
-			n.dog.bark(fmt.Errorf("serve %s: %w", what, err))
-		}
-	})
-}
-
-// work runs something that Stop waits for.
-func (n *Node) work(run func()) {
-	n.workers.Add(1)
-	go func() {
-		defer n.workers.Done()
-		run()
-	}()
 }
 
 // Height is the newest committed height.

@@ -120,9 +120,12 @@ func TestNewRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		copyFile(t, b.Engine.GenesisFile(), a.Engine.GenesisFile())
-		if n, err := New(a, nil); err == nil {
+		n, err = New(a, nil)
+		if err == nil {
 			_ = n.Stop()
-			t.Error("a node starts on another chain's data")
+		}
+		if err == nil || !strings.Contains(err.Error(), "chain") {
+			t.Errorf("a node on another chain's data: %v", err)
 		}
 	})
 }
@@ -182,6 +185,52 @@ func TestPartition(t *testing.T) {
 	} {
 		if got := partition(c.age, limit, c.peers, c.validators); got != c.want {
 			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
+// TestFutureGenesis: a network that begins in the future can be started before, answers, and can be stopped.
+func TestFutureGenesis(t *testing.T) {
+	layout, err := Testnet(TestnetSpec{
+		Dir: filepath.Join(t.TempDir(), "net"), BasePort: freePorts(t, 4), Time: time.Now().Add(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(layout.Nodes[0].Home, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Store.DiskFreeMin = diskFreeFloor
+	n, err := New(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Start(); err != nil {
+		t.Fatal(err)
+	}
+	status, err := backend{n}.Status(t.Context())
+	if err != nil || len(status.NotReady) == 0 {
+		t.Errorf("status: %+v, %v", status, err)
+	}
+	if err := n.Stop(); err != nil {
+		t.Error(err)
+	}
+	if err := n.Wait(); err != nil {
+		t.Errorf("an orderly end is reported as %v", err)
+	}
+}
+
+// TestOpenTwice: what New opens, Stop closes, whether the node ran or not.
+func TestOpenTwice(t *testing.T) {
+	c := testnetConfig(t)
+	for range 2 {
+		n, err := New(c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Stop(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -12,9 +12,12 @@ import (
 	"runtime/debug"
 	"time"
 
+	cmtdb "github.com/cometbft/cometbft-db"
 	cmtcfg "github.com/cometbft/cometbft/config"
 	cmtlog "github.com/cometbft/cometbft/libs/log"
 	cmtnode "github.com/cometbft/cometbft/node"
+	cmtp2p "github.com/cometbft/cometbft/p2p"
+	cmtproxy "github.com/cometbft/cometbft/proxy"
 	cmttypes "github.com/cometbft/cometbft/types"
 
 	"github.com/tetradledger/tetrad/abci"
@@ -177,8 +180,7 @@ func (n *Node) openEngine() error {
 	ownRPC.ListenAddress = ""
 	engine.RPC = &ownRPC
 	engineLog := newBridge(n.log, n.dog.hear, &n.stopping)
-	n.engine, err = cmtnode.NewNode(&engine, signer, nodeKey, creator, n.engineGenesis,
-		engineDB, engineMetrics(n.config.Metrics.Listen != ""), engineLog)
+	n.engine, err = n.newEngine(&engine, signer, nodeKey, creator, engineLog)
 	if err != nil {
 		return fmt.Errorf("open CometBFT: %w", err)
 	}
@@ -187,6 +189,31 @@ func (n *Node) openEngine() error {
 	}
 	n.turns.validators = n.env.StateStore.LoadValidators
 	return n.openEngineRPC(engineLog)
+}
+
+// newEngine calls CometBFT's constructor, which panics where its data and the ledger's do not fit together.
+func (n *Node) newEngine(config *cmtcfg.Config, signer cmttypes.PrivValidator, key *cmtp2p.NodeKey,
+	creator cmtproxy.ClientCreator, log cmtlog.Logger,
+) (engine *cmtnode.Node, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			n.log.Error("CometBFT panicked while it opened", "cause", cause, "stack", string(debug.Stack()))
+			err = fmt.Errorf("its data and the ledger's do not fit together; restore both from one copy, or empty the data directory "+
+				"but for priv_validator_state.json and let the node fetch the blocks again: %v", cause)
+		}
+	}()
+	metrics := engineMetrics(n.config.Metrics.Listen != "")
+	return cmtnode.NewNode(config, signer, key, creator, n.engineGenesis, n.openDatabase, metrics, log)
+}
+
+// openDatabase opens one of CometBFT's databases and remembers it for closing.
+func (n *Node) openDatabase(context *cmtcfg.DBContext) (cmtdb.DB, error) {
+	db, err := engineDB(context)
+	if err != nil {
+		return nil, err
+	}
+	n.databases = append(n.databases, db)
+	return db, nil
 }
 
 // engineGenesis gives CometBFT the bytes our own hash covers.
