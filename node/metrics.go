@@ -3,7 +3,7 @@ package node
 import (
 	"net/http"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	cmtblocksync "github.com/cometbft/cometbft/blocksync"
@@ -145,47 +145,24 @@ func (m *metrics) handler() http.Handler {
 	return mux
 }
 
-// engineFigures are the metrics of CometBFT's parts.
-type engineFigures struct {
-	consensus *cmtcs.Metrics
-	p2p       *cmtp2p.Metrics
-	mempool   *cmtmempool.Metrics
-	state     *cmtstate.Metrics
-	proxy     *cmtproxy.Metrics
-	blocksync *cmtblocksync.Metrics
-	statesync *cmtstatesync.Metrics
-}
+// engineMetricsTaken is set once a node of this process has CometBFT's metrics. They register themselves
+// globally and hold state of the one consensus they belong to; further nodes of the process, in tests, have
+// none.
+var engineMetricsTaken atomic.Bool
 
-var (
-	engineFiguresOnce sync.Once
-	engineFiguresHeld engineFigures
-)
-
-// figuresOf makes CometBFT's figures once per process: they register themselves globally, and a second node
-// of the process, in a test, would panic. Such nodes share them, under the first one's chain.
-func figuresOf(chainID string) engineFigures {
-	engineFiguresOnce.Do(func() {
-		const prefix, label = "cometbft", "chain_id"
-		engineFiguresHeld = engineFigures{
-			cmtcs.PrometheusMetrics(prefix, label, chainID), cmtp2p.PrometheusMetrics(prefix, label, chainID),
-			cmtmempool.PrometheusMetrics(prefix, label, chainID), cmtstate.PrometheusMetrics(prefix, label, chainID),
-			cmtproxy.PrometheusMetrics(prefix, label, chainID), cmtblocksync.PrometheusMetrics(prefix, label, chainID),
-			cmtstatesync.PrometheusMetrics(prefix, label, chainID),
-		}
-	})
-	return engineFiguresHeld
-}
-
-// engineMetrics is how CometBFT asks for its figures.
+// engineMetrics is how CometBFT asks for its metrics.
 func engineMetrics(enabled bool) cmtnode.MetricsProvider {
 	return func(chainID string) (*cmtcs.Metrics, *cmtp2p.Metrics, *cmtmempool.Metrics, *cmtstate.Metrics,
 		*cmtproxy.Metrics, *cmtblocksync.Metrics, *cmtstatesync.Metrics,
 	) {
-		if !enabled {
+		if !enabled || !engineMetricsTaken.CompareAndSwap(false, true) {
 			return cmtcs.NopMetrics(), cmtp2p.NopMetrics(), cmtmempool.NopMetrics(), cmtstate.NopMetrics(),
 				cmtproxy.NopMetrics(), cmtblocksync.NopMetrics(), cmtstatesync.NopMetrics()
 		}
-		f := figuresOf(chainID)
-		return f.consensus, f.p2p, f.mempool, f.state, f.proxy, f.blocksync, f.statesync
+		const prefix, label = "cometbft", "chain_id"
+		return cmtcs.PrometheusMetrics(prefix, label, chainID), cmtp2p.PrometheusMetrics(prefix, label, chainID),
+			cmtmempool.PrometheusMetrics(prefix, label, chainID), cmtstate.PrometheusMetrics(prefix, label, chainID),
+			cmtproxy.PrometheusMetrics(prefix, label, chainID), cmtblocksync.PrometheusMetrics(prefix, label, chainID),
+			cmtstatesync.PrometheusMetrics(prefix, label, chainID)
 	}
 }
