@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"strings"
-	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -41,11 +40,8 @@ func openBadger(o Options) (*badger.DB, error) {
 		WithValueThreshold(min(1<<20, o.MemTableBytes/10)).
 		WithValueLogFileSize(valueLogBytes)
 	db, err := badger.OpenManaged(b)
-	switch {
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		return nil, fmt.Errorf("store %s is in use by another process", o.Dir)
-	case err != nil:
-		return nil, fmt.Errorf("open store %s: %w", o.Dir, err)
+	if err != nil {
+		return nil, err // what comes with an error is half closed
 	}
 	return db, nil
 }

@@ -240,7 +240,7 @@ func copyDir(t testing.TB, from, to string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.Name() == "LOCK" {
+		if e.Name() == "LOCK" || e.Name() == "store.lock" {
 			continue
 		}
 		if err := copySparse(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {

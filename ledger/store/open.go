@@ -15,36 +15,61 @@ func Open(o Options) (*Store, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	disk := newDiskGuard(o)
-	if !o.InMemory {
-		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-			return nil, fmt.Errorf("open store: %w", err)
-		}
-	}
-	if err := disk.check(); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	db, err := openBadger(o)
-	if err != nil {
-		return nil, err
-	}
 	s := &Store{
 		options: o,
-		db:      db,
 		log:     o.Logger,
-		disk:    disk,
+		disk:    newDiskGuard(o),
 		main:    merkle.New(),
 		recent:  []version{{}},
 		buckets: make(map[uint64]*bucket),
 		bounds:  []uint64{0},
 		stop:    make(chan struct{}),
 	}
-	if err := s.load(); err != nil {
-		return nil, fmt.Errorf("open store %s: %w", o.Dir, errors.Join(err, db.Close()))
+	if err := s.open(); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", o.Dir, err)
 	}
 	if o.FoldInterval > 0 {
 		s.done.Add(1)
 		go s.tidyForever()
 	}
 	return s, nil
+}
+
+// open takes the directory, opens the files and loads the state; what it opened is closed again if it fails.
+func (s *Store) open() (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.closeFiles())
+		}
+	}()
+	if dir := s.options.Dir; dir != "" {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		if s.lock, err = lockDir(dir); err != nil {
+			return err
+		}
+	}
+	if err := s.disk.check(); err != nil {
+		return err
+	}
+	if s.db, err = openBadger(s.options); err != nil {
+		return err
+	}
+	return s.load()
+}
+
+// closeFiles closes what is open, the lock last.
+func (s *Store) closeFiles() error {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	s.closed = true
+	var err error
+	if s.db != nil {
+		err = s.db.Close()
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
@@ -25,6 +26,7 @@ type Head struct {
 // Store keeps the state. Its methods may be called from any goroutine.
 type Store struct {
 	options Options
+	lock    *os.File // nil in memory
 	db      *badger.DB
 	log     *slog.Logger
 	disk    *diskGuard
@@ -126,10 +128,7 @@ func (s *Store) Close() error {
 	s.done.Wait()
 	s.writing.Lock() // a Commit that is under way ends first
 	defer s.writing.Unlock()
-	s.reading.Lock()
-	defer s.reading.Unlock()
-	s.closed = true
-	if err := s.db.Close(); err != nil {
+	if err := s.closeFiles(); err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
 	return nil
