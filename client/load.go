@@ -114,6 +114,7 @@ func (l *load) begun(i int) time.Duration {
 // stays as far ahead of the senders. The returned function ends that.
 func (l *load) sign(progress func(BenchProgress)) (stop func()) {
 	first := min(len(l.batches), max(1, benchPrefill/l.perSend))
+	progress(BenchProgress{Phase: BenchSigning}) // the first signer may come too late to sign anything
 	var next atomic.Int64
 	var signers sync.WaitGroup
 	for signer := range runtime.GOMAXPROCS(0) {
