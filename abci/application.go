@@ -12,6 +12,7 @@ import (
 	"time"
 
 	abcitypes "github.com/cometbft/cometbft/abci/types"
+	cmtcrypto "github.com/cometbft/cometbft/proto/tendermint/crypto"
 
 	"github.com/tetradledger/tetrad/app"
 	"github.com/tetradledger/tetrad/ledger"
@@ -123,16 +124,34 @@ func (a *Application) Query(_ context.Context, req *abcitypes.RequestQuery) (*ab
 	if req.Height < 0 {
 		return refusal(ledger.CodeBadRequest, fmt.Sprintf("height %d is negative", req.Height)), nil
 	}
+	var result app.QueryResult
 	if req.Prove {
-		return refusal(ledger.CodeBadRequest, "proofs are not served yet; ask again without prove"), nil
+		result = a.app.ProveQuery(req.Path, uint64(req.Height))
+	} else {
+		result = a.app.Query(req.Path, req.Data, uint64(req.Height))
 	}
-	result := a.app.Query(req.Path, req.Data, uint64(req.Height))
 	if code := ledger.Code(result.Code); code != ledger.CodeOK {
 		response := refusal(code, result.Log)
 		response.Height = int64(result.Height)
 		return response, nil
 	}
-	return &abcitypes.ResponseQuery{Key: result.Key, Value: result.Value, Height: int64(result.Height), Log: result.Log}, nil
+	return &abcitypes.ResponseQuery{
+		Key: result.Key, Value: result.Value, Height: int64(result.Height), Log: result.Log, ProofOps: proofOps(result.Proofs),
+	}, nil
+}
+
+// proofType names proofs as IBC's and Cosmos' tools know them: ics23 proofs of a sparse Merkle tree.
+const proofType = "ics23:smt"
+
+func proofOps(proofs []app.QueryProof) *cmtcrypto.ProofOps {
+	if len(proofs) == 0 {
+		return nil
+	}
+	ops := &cmtcrypto.ProofOps{}
+	for _, p := range proofs {
+		ops.Ops = append(ops.Ops, cmtcrypto.ProofOp{Type: proofType, Key: p.Key, Data: p.ICS23})
+	}
+	return ops
 }
 
 // filter answers addr/HOST:PORT, which decides nothing, and id/ID.

@@ -246,7 +246,8 @@ func TestRefusalsAreCodes(t *testing.T) {
 	}
 	for name, req := range map[string]*abcitypes.RequestQuery{
 		"no path": {}, "nonsense": {Path: "/nonsense"}, "negative": {Path: "/params", Height: -1},
-		"future": {Path: "/params", Height: 99}, "proof": {Path: "/params", Prove: true},
+		"future": {Path: "/params", Height: 99}, "nothing to prove yet": {Path: "/params", Prove: true},
+		"proof of nonsense": {Path: "/nonsense", Prove: true}, "proof of the future": {Path: "/params", Prove: true, Height: 1},
 	} {
 		q, err := c.application.Query(ctx, req)
 		if err != nil || q.Code == 0 || q.Log == "" {

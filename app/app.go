@@ -55,6 +55,7 @@ type App struct {
 	suspects     suspects
 	waiters      waiters
 	feed         feed
+	rebuilt      rebuiltTrees
 
 	// ready is set once there is a state to judge transactions by.
 	ready  atomic.Bool

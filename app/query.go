@@ -19,6 +19,7 @@ type QueryResult struct {
 	Value  []byte
 	Height uint64
 	Log    string
+	Proofs []QueryProof // of ProveQuery alone
 }
 
 // Query answers the paths of the HTTP API from the state at a height, zero being the newest:
@@ -36,7 +37,7 @@ func (a *App) Query(path string, _ []byte, height uint64) QueryResult {
 		return failedQuery(height, err)
 	}
 	defer view.Close()
-	parts := strings.Split(strings.TrimPrefix(strings.TrimPrefix(path, "/v1"), "/"), "/")
+	parts := pathParts(path)
 	if parts[0] == "transactions" && len(parts) == 2 {
 		return a.queryTransaction(parts[1], view.Height())
 	}

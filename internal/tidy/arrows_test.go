@@ -28,12 +28,13 @@ var arrows = map[string]row{
 	"ledger":        {[]string{"crypto"}, []string{"github.com/cosmos/gogoproto"}},
 	"genesis":       {[]string{"ledger", "crypto"}, nil},
 	"ledger/store":  {[]string{"ledger", "crypto", "crypto/merkle"}, []string{"github.com/dgraph-io/badger/v4", "golang.org/x/sys"}},
-	"app":           {[]string{"genesis", "ledger", "ledger/store", "crypto", "crypto/merkle"}, nil},
+	"app":           {[]string{"genesis", "ledger", "ledger/store", "crypto", "crypto/merkle"}, []string{"github.com/cosmos/ics23/go"}},
 	"abci":          {[]string{"app", "genesis", "ledger", "crypto"}, []string{"github.com/cometbft/cometbft"}},
 	"rpc": {[]string{"ledger", "crypto", "crypto/merkle"}, []string{
 		"github.com/danielgtaylor/huma/v2", "github.com/go-chi/chi/v5",
 	}},
-	"rpc/rpctest": {[]string{"rpc", "ledger", "crypto"}, nil},
+	// The honest network of tests proves with the code that real nodes prove with.
+	"rpc/rpctest": {[]string{"rpc", "app", "ledger", "crypto", "crypto/merkle"}, nil},
 	"client": {[]string{"rpc", "ledger", "crypto", "crypto/merkle"}, []string{
 		"github.com/HdrHistogram/hdrhistogram-go", "github.com/cometbft/cometbft/light", "golang.org/x/sync",
 	}},

@@ -11,18 +11,22 @@ import (
 	"github.com/tetradledger/tetrad/ledger"
 )
 
-// ErrNoTree says that no height below the newest has its tree in memory. That is so right after Open, until the
-// next commit.
+// ErrNoTree says that no block's state below the newest has its tree in memory. That is so
+// before the second block of a ledger; for a moment, beside a commit, where only two heights are kept; and where
+// Open found only one that could be kept.
 var ErrNoTree = errors.New("no height below the newest is in memory with its tree yet")
 
 // TreeAt returns the state at a height below the newest, with its tree: what can be proven, since a block's
-// header promises the state before it. Height 0 chooses the newest such height; the genesis state has no number
-// of its own here. It fails with ErrFuture, ErrPruned or ErrNoTree.
+// header promises the state before it. Height 0 chooses the newest such height, which is a block's: the genesis
+// state has neither a time nor validators that anybody signed. It fails with ErrFuture, ErrPruned or ErrNoTree.
 func (s *Store) TreeAt(height uint64) (*View, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	head := s.current().Height
 	below := s.recent[:len(s.recent)-1]
+	if len(below) > 0 && below[0].Height == 0 {
+		below = below[1:]
+	}
 	switch {
 	case height > 0 && height >= head:
 		return nil, ErrFuture{Head: max(head, 1) - 1}
