@@ -68,7 +68,10 @@ func TestPrecedence(t *testing.T) {
 		},
 		{
 			"peers.allow", AppFile, "", "*", "*,*", func(c Config) any { return c.Peers.Allow },
-			[]string{}, []string{}, []string{"*"}, []string{"*", "*"},
+			[]string{},
+			[]string{},
+			[]string{"*"},
+			[]string{"*", "*"},
 		},
 		{
 			"consensus.timeout_propose", EngineFile, "[consensus]\ntimeout_propose = \"601ms\"\n", "602ms", "603ms",
