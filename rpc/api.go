@@ -16,6 +16,8 @@ const (
 	PathValidators   = "/v1/validators"
 	PathParams       = "/v1/params"
 	PathBlocks       = "/v1/blocks"
+	PathLight        = "/v1/light"
+	PathGenesis      = "/v1/genesis"
 	PathStatus       = "/v1/status"
 	PathReady        = "/v1/ready"
 	PathLive         = "/v1/live"
@@ -33,7 +35,7 @@ const (
 	HeaderAgeMS       = "X-Tetrad-Age-Ms"      // how long ago that height's block was made
 	HeaderToken       = "X-Tetrad-Token"       // what to send as X-Tetrad-Min-Height to see at least as much elsewhere
 	HeaderPartition   = "X-Tetrad-Partition"   // ok, suspect or minority
-	HeaderTrust       = "X-Tetrad-Trust"       // what the answer rests on: node, since proofs are not served yet
+	HeaderTrust       = "X-Tetrad-Trust"       // what the answer rests on: node, or proof if it carries one
 )
 
 // Consistency levels of reads.
@@ -82,6 +84,7 @@ type TxStatus struct {
 	Code   uint32      `json:"code" doc:"0, or why it failed"`
 	Op     uint32      `json:"op,omitempty" doc:"Which operation failed, counted from 1"`
 	Error  *Error      `json:"error,omitempty" doc:"What the code means"`
+	Provable
 }
 
 // Decided tells whether waiting longer can change nothing.
@@ -144,6 +147,7 @@ type Account struct {
 	LogHead  crypto.Hash `json:"log_head" doc:"Head of the hash chain over them"`
 	Height   uint64      `json:"height"`
 	Verified bool        `json:"verified" doc:"false: this is what the node says"`
+	Provable
 }
 
 // Balances are all holdings of an account.
@@ -153,6 +157,7 @@ type Balances struct {
 	Balances []Holding `json:"balances"`
 	Height   uint64    `json:"height"`
 	Verified bool      `json:"verified"`
+	Provable
 }
 
 // Balance is what an account has of one asset; zero if it never had any.
@@ -165,6 +170,7 @@ type Balance struct {
 	Height      uint64 `json:"height"`
 	Verified    bool   `json:"verified"`
 	Consistency string `json:"consistency" enum:"eventual,session"`
+	Provable
 }
 
 // Asset is a kind of value, and how much of it there is.
@@ -177,6 +183,7 @@ type Asset struct {
 	Supply    string      `json:"supply"`
 	Height    uint64      `json:"height"`
 	Verified  bool        `json:"verified"`
+	Provable
 }
 
 // Entry is a register in an account's namespace.
@@ -189,6 +196,7 @@ type Entry struct {
 	ModifiedHeight uint64  `json:"modified_height"`
 	Height         uint64  `json:"height"`
 	Verified       bool    `json:"verified"`
+	Provable
 }
 
 // Validator is one of those who agree on blocks.
@@ -207,6 +215,7 @@ type Validators struct {
 	TotalPower uint64      `json:"total_power"`
 	Height     uint64      `json:"height"`
 	Verified   bool        `json:"verified"`
+	Provable
 }
 
 // Params are the bounds and times that the network chose for itself in its genesis.
@@ -214,4 +223,5 @@ type Params struct {
 	ledger.Params
 	Height   uint64 `json:"height"`
 	Verified bool   `json:"verified"`
+	Provable
 }

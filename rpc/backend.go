@@ -27,6 +27,18 @@ type Backend interface {
 	// the node has reached MinHeight, ErrBehind.
 	Read(ctx context.Context, o ReadOptions) (Snapshot, error)
 
+	// Prove opens the state at a height for proofs; 0 chooses the newest height that can be proven. That is a
+	// height below the newest block's, whose header holds the state's root; to have reached MinHeight means that
+	// MinHeight can be proven. It fails with ErrUnprovable, ErrUnproven or
+	// ErrNothingProvable, or with ErrProofBehind when the context ends.
+	Prove(ctx context.Context, o ReadOptions) (Prover, error)
+
+	// Light returns a signed header with its validators (0: the newest). It fails like Read.
+	Light(ctx context.Context, height uint64) (LightBlock, error)
+
+	// Genesis returns the bytes of the genesis document.
+	Genesis(ctx context.Context) ([]byte, error)
+
 	// Block returns a block (0: the newest), with its receipts if they are asked for. It fails like Read.
 	Block(ctx context.Context, height uint64, receipts bool) (Block, error)
 

@@ -31,18 +31,8 @@ func (s *server) block(ctx context.Context, in *blockInput) (*answer[Block], err
 			return nil, badRequest("path height: %q is neither a height, which is a number from 1, nor latest.", shorten(in.Height))
 		}
 	}
-	wait, err := parseWait(in.Timeout)
-	if err != nil {
+	if err := s.reach(ctx, in.MinHeight, in.Timeout); err != nil {
 		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	if in.MinHeight > 0 {
-		snap, err := s.backend.Read(ctx, ReadOptions{MinHeight: in.MinHeight})
-		if err != nil {
-			return nil, s.asError(err, "wait for a height")
-		}
-		snap.Close()
 	}
 	b, err := s.backend.Block(ctx, height, in.Receipts != "" && in.Receipts != "none")
 	if err != nil {
@@ -60,6 +50,22 @@ func (s *server) block(ctx context.Context, in *blockInput) (*answer[Block], err
 		b.Receipts = nil
 	}
 	return answered(s, b.Height, b.TimeMS, b), nil
+}
+
+// reach waits until the node has a height, if one is asked for.
+func (s *server) reach(ctx context.Context, height uint64, timeout string) error {
+	wait, err := parseWait(timeout)
+	if err != nil || height == 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	snap, err := s.backend.Read(ctx, ReadOptions{MinHeight: height})
+	if err != nil {
+		return s.asError(err, "wait for a height")
+	}
+	snap.Close()
+	return nil
 }
 
 // pack writes a list of receipts in the short form.

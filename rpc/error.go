@@ -19,6 +19,7 @@ type Error struct {
 	Message      string `json:"message" doc:"What is wrong, for people"`
 	Retryable    bool   `json:"retryable" doc:"Whether the same request may succeed later or elsewhere"`
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty" doc:"How long to wait before"`
+	Proof        *Proof `json:"proof,omitempty" doc:"With proof=true, where the answer is that there is nothing by that name: what shows it"`
 
 	status int    // HTTP status where it is not the code's usual one
 	height uint64 // how far the node is, where that is the reason

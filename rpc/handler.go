@@ -25,6 +25,7 @@ func NewHandler(b Backend, o Options) http.Handler {
 	s.registerTransactions(api)
 	s.registerState(api)
 	s.registerBlocks(api)
+	s.registerLight(api)
 	s.registerNode(api)
 	documentBatch(api.OpenAPI())
 

@@ -38,7 +38,7 @@ func apiConfig(o Options) huma.Config {
 			Tags: []*huma.Tag{
 				{Name: tagTransactions, Description: "Submit transactions and learn what became of them."},
 				{Name: tagState, Description: "Read accounts, assets, registers and the network's own numbers."},
-				{Name: tagBlocks, Description: "Read blocks."},
+				{Name: tagBlocks, Description: "Read blocks, and what proofs are checked against."},
 				{Name: tagNode, Description: "How the node is."},
 			},
 		},

@@ -16,7 +16,7 @@ type Freshness struct {
 	MaxAge      string `header:"X-Tetrad-Max-Age" hidden:"true"`
 	Height      uint64 `query:"height" doc:"Read the state after this block instead of the newest"`
 	Timeout     string `query:"timeout" doc:"How long to wait for X-Tetrad-Min-Height, such as 500ms or 10s; at most 60s" example:"10s"`
-	Proof       bool   `query:"proof" hidden:"true"`
+	Proof       bool   `query:"proof" doc:"Prove the answer: it is then of a height below the newest, whose root stands in the next block's header"`
 }
 
 func (f *Freshness) freshness() *Freshness { return f }
@@ -30,16 +30,25 @@ type answer[T any] struct {
 	Body   T
 }
 
-// trustNode says that an answer rests on nothing but the node's word.
-const trustNode = "node"
+// What an answer rests on.
+const (
+	trustNode  = "node"  // nothing but the node's word
+	trustProof = "proof" // what it carries, and whoever signed the next header
+)
 
-// registerRead makes a route of a function that answers from a state. In must embed Freshness.
+// registerRead makes a route of a function that answers from a state. In must embed Freshness, and Out Provable.
 func registerRead[In, Out any, P interface {
 	*In
 	freshness() *Freshness
+}, Q interface {
+	*Out
+	attach(*Proof)
 }](s *server, api huma.API, o huma.Operation, read func(Snapshot, P) (Out, error),
 ) {
 	huma.Register(api, o, func(ctx context.Context, in *In) (*answer[Out], error) {
+		if P(in).freshness().Proof {
+			return proved[P, Out, Q](ctx, s, o.OperationID, in, read)
+		}
 		snap, err := s.open(ctx, P(in).freshness())
 		if err != nil {
 			return nil, s.asError(err, "open the state")
@@ -53,11 +62,46 @@ func registerRead[In, Out any, P interface {
 	})
 }
 
+// proved is an answer with every leaf that it was computed from. It repeats the reading on leaves it can prove,
+// so that a list is as complete as its proof.
+func proved[P interface{ freshness() *Freshness }, Out any, Q interface {
+	*Out
+	attach(*Proof)
+}](ctx context.Context, s *server, doing string, in P, read func(Snapshot, P) (Out, error),
+) (*answer[Out], error) {
+	f := in.freshness()
+	ctx, cancel, err := f.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	p, err := s.backend.Prove(ctx, ReadOptions{Height: f.Height, MinHeight: f.MinHeight})
+	if err != nil {
+		return nil, s.asError(err, "open the state for a proof")
+	}
+	defer p.Close()
+	snap := newProving(p)
+	body, err := read(snap, in)
+	if err != nil {
+		return nil, s.asError(snap.absence(err), doing)
+	}
+	proof, err := snap.proof()
+	if err != nil {
+		return nil, s.asError(err, "prove "+doing)
+	}
+	Q(&body).attach(proof)
+	out := answered(s, p.Height(), p.TimeMS(), body)
+	out.Trust = trustProof
+	return out, nil
+}
+
 // answered puts the headers to an answer that holds at a height.
 func answered[T any](s *server, height, timeMS uint64, body T) *answer[T] {
-	h := strconv.FormatUint(height, 10)
+	h := decimal(height)
 	return &answer[T]{Height: h, Token: h, AgeMS: strconv.FormatInt(s.age(timeMS), 10), Trust: trustNode, Body: body}
 }
+
+func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // age is how long ago a block was made, by this machine's clock; never negative, as clocks differ a little.
 func (s *server) age(timeMS uint64) int64 {
@@ -66,32 +110,40 @@ func (s *server) age(timeMS uint64) int64 {
 
 // open opens the state a read asks for.
 func (s *server) open(ctx context.Context, f *Freshness) (Snapshot, error) {
-	if err := checkConsistency(f); err != nil {
-		return nil, err
-	}
-	wait, err := parseWait(f.Timeout)
+	ctx, cancel, err := f.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	return s.backend.Read(ctx, ReadOptions{Height: f.Height, MinHeight: f.MinHeight})
+}
+
+// begin checks what a read asks for, and limits how long it may wait for it.
+func (f *Freshness) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if err := checkConsistency(f); err != nil {
+		return nil, nil, err
+	}
+	wait, err := parseWait(f.Timeout)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	return ctx, cancel, nil
 }
 
 // checkConsistency refuses what is not served, rather than to serve less than was asked for.
 func checkConsistency(f *Freshness) error {
 	switch f.Consistency {
 	case "", ConsistencyEventual, ConsistencySession:
-	case "bounded", "verified", "strong":
+	case "verified":
+		return badRequest("header %s: a node cannot vouch for itself; ask with proof=true and verify the proof.", HeaderConsistency)
+	case "bounded", "strong":
 		return badRequest("header %s: this node does not serve %s reads yet; it serves eventual and session.", HeaderConsistency, f.Consistency)
 	default:
 		return badRequest("header %s: there is no consistency level %q; this node serves eventual and session.", HeaderConsistency, shorten(f.Consistency))
 	}
 	if f.MaxAge != "" {
 		return badRequest("header %s: this node does not serve bounded reads yet; answers carry their age in %s.", HeaderMaxAge, HeaderAgeMS)
-	}
-	if f.Proof {
-		return badRequest("query proof: this node does not serve proofs yet.")
 	}
 	return nil
 }

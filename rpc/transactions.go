@@ -23,7 +23,8 @@ type outcomeInput struct {
 	Wait         string `query:"wait" enum:"committed" doc:"committed: answer when it is decided, or at the timeout"`
 	Timeout      string `query:"timeout" doc:"How long to wait, such as 500ms or 10s; at most 60s" example:"10s"`
 	ValidUntilMS uint64 `query:"valid_until_ms" doc:"The end of validity that its signer chose; lets the node say never_will. Not for transactions of a lane, which leave no record that could be missed"`
-	Proof        bool   `query:"proof" hidden:"true"`
+	Proof        bool   `query:"proof" doc:"Answer by the transaction's replay record, or by its absence, and prove it; waits, at most for timeout, until the next block makes that possible. Absence can be shown only with valid_until_ms"`
+	Height       uint64 `query:"height" doc:"With proof: what the state after this block says, instead of the newest that can be proven"`
 }
 
 // registerTransactions makes the routes that take single transactions in and tell what became of them.
@@ -93,8 +94,8 @@ func (s *server) outcome(ctx context.Context, in *outcomeInput) (*answer[TxStatu
 	if err != nil {
 		return nil, badRequest("path txid: %v.", err)
 	}
-	if in.Proof {
-		return nil, badRequest("query proof: this node does not serve proofs yet.")
+	if in.Height > 0 && !in.Proof {
+		return nil, badRequest("query height: an outcome does not change; a height is for proof=true.")
 	}
 	wait, err := parseWait(in.Timeout)
 	if err != nil {
@@ -102,6 +103,9 @@ func (s *server) outcome(ctx context.Context, in *outcomeInput) (*answer[TxStatu
 	}
 	if in.Wait == "" {
 		wait = 0
+	}
+	if in.Proof {
+		return s.provenOutcome(ctx, id, in, wait)
 	}
 	status, err := s.await(ctx, id, in.ValidUntilMS, wait)
 	if err != nil {

@@ -3,7 +3,6 @@ package rpctest
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -24,10 +23,13 @@ type Ledger struct {
 
 	mu      sync.Mutex // guards everything below
 	blocks  []block    // by height; 0 is the genesis
+	trees   trees      // of the newest height
 	pool    []*ledger.Transaction
 	pooled  map[crypto.Hash]bool
 	decided map[crypto.Hash]ledger.Receipt
 	instant bool
+	genesis []byte
+	light   func(height, timeMS uint64, appHash crypto.Hash) []byte
 	changed chan struct{} // closed, and replaced, when there is a block
 }
 
@@ -37,6 +39,7 @@ type block struct {
 	timeMS   uint64
 	root     crypto.Hash
 	state    map[string][]byte
+	proofs   proofs
 	receipts []ledger.Receipt
 }
 
@@ -47,7 +50,7 @@ func (b *block) Get(key []byte) ([]byte, error) { return b.state[string(key)], n
 func NewLedger(chainID string, timeMS uint64) *Ledger {
 	l := &Ledger{
 		ChainID: chainID, Genesis: crypto.Sum([]byte(chainID)), pooled: map[crypto.Hash]bool{},
-		decided: map[crypto.Hash]ledger.Receipt{}, changed: make(chan struct{}),
+		decided: map[crypto.Hash]ledger.Receipt{}, changed: make(chan struct{}), trees: newTrees(),
 	}
 	out, err := ledger.ExecuteGenesis(ledger.DefaultParams(), genesisOps(), timeMS)
 	if err != nil {
@@ -148,18 +151,9 @@ func (l *Ledger) append(timeMS uint64, parent map[string][]byte, out ledger.Outc
 			b.state[string(c.Key)] = c.Value
 		}
 	}
-	b.root = rootOf(b.state)
+	b.proofs = l.trees.next(b.height, b.state, out.Changes)
+	b.root = b.proofs.state.Root()
 	l.blocks = append(l.blocks, b)
 	close(l.changed)
 	l.changed = make(chan struct{})
-}
-
-// rootOf is a digest of the whole state; the real tree is not needed where nobody proves anything.
-func rootOf(state map[string][]byte) crypto.Hash {
-	var all []byte
-	for _, key := range slices.Sorted(maps.Keys(state)) {
-		all = ledger.AppendDelimited(all, []byte(key))
-		all = ledger.AppendDelimited(all, state[key])
-	}
-	return crypto.Sum(all)
 }

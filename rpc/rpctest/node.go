@@ -194,6 +194,53 @@ func (n *Node) Read(ctx context.Context, o rpc.ReadOptions) (rpc.Snapshot, error
 	return snapshot{b}, nil
 }
 
+// Prove implements rpc.Backend.
+func (n *Node) Prove(ctx context.Context, o rpc.ReadOptions) (rpc.Prover, error) {
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for o.MinHeight > 0 && n.height() <= o.MinHeight {
+		if !l.wait(ctx) {
+			return nil, rpc.ErrProofBehind(o.MinHeight, max(n.height(), 1)-1)
+		}
+	}
+	newest := max(n.height(), 1) - 1
+	if o.Height == 0 {
+		o.Height = newest
+	}
+	switch first := max(n.oldest(), 1); {
+	case newest == 0:
+		return nil, rpc.ErrNothingProvable()
+	case o.Height > newest:
+		return nil, rpc.ErrUnproven(o.Height, newest)
+	case o.Height < first:
+		return nil, rpc.ErrUnprovable(o.Height, first)
+	}
+	return prover{snapshot{&l.blocks[o.Height]}}, nil
+}
+
+// Light implements rpc.Backend, once ServeLight was called.
+func (n *Node) Light(_ context.Context, height uint64) (rpc.LightBlock, error) {
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, err := n.at(height)
+	if err != nil {
+		return rpc.LightBlock{}, err
+	}
+	if l.light == nil || b.height == 0 {
+		return rpc.LightBlock{}, rpc.NewError(ledger.CodeNotFound, "There are no headers here.")
+	}
+	return rpc.LightBlock{Height: b.height, Light: l.light(b.height, b.timeMS, l.blocks[b.height-1].root)}, nil
+}
+
+// Genesis implements rpc.Backend, once ServeLight was called.
+func (n *Node) Genesis(context.Context) ([]byte, error) {
+	n.ledger.mu.Lock()
+	defer n.ledger.mu.Unlock()
+	return n.ledger.genesis, nil
+}
+
 // at finds a block; 0 is the newest.
 func (n *Node) at(height uint64) (*block, error) {
 	head := n.height()

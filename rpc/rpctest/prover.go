@@ -1,0 +1,112 @@
+package rpctest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"maps"
+	"math"
+
+	"github.com/tetradledger/tetrad/app"
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/crypto/merkle"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+// ServeLight gives the ledger signed headers and a genesis document, for tests of clients that check them. make
+// is called for each header that is asked for, with the ledger locked; appHash is the root of the state after
+// the height before.
+func (l *Ledger) ServeLight(genesis []byte, make func(height, timeMS uint64, appHash crypto.Hash) []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.genesis, l.light = genesis, make
+}
+
+// trees are the state tree and one for each replay bucket, as a real node has them.
+type trees struct {
+	state   *merkle.Map
+	buckets map[uint64]*merkle.Map
+	newest  proofs
+}
+
+// proofs are the trees of one height. They are never closed: tests are short.
+type proofs struct {
+	state   *merkle.View
+	buckets map[uint64]*merkle.View
+}
+
+func newTrees() trees {
+	t := trees{state: merkle.New(), buckets: map[uint64]*merkle.Map{}}
+	t.state.Keep(math.MaxInt32)
+	return t
+}
+
+// next adds a block's changes, and to its state the leaves of replay buckets, which a node's store writes. A
+// bucket whose leaf is gone takes its records with it.
+func (t *trees) next(height uint64, state map[string][]byte, changes []ledger.Change) proofs {
+	out := proofs{buckets: maps.Clone(t.newest.buckets)}
+	if out.buckets == nil {
+		out.buckets = map[uint64]*merkle.View{}
+	}
+	var main []merkle.Change
+	records := map[uint64][]merkle.Change{}
+	for _, c := range changes {
+		switch c.Key[0] {
+		case ledger.PrefixRecord:
+			bucket := binary.BigEndian.Uint64(c.Key[1:])
+			records[bucket] = append(records[bucket], merkle.Change{Key: c.Key[9:], Value: c.Value})
+		case ledger.PrefixBucket:
+			drop(state, c.Key)
+			main = append(main, merkle.Change(c))
+		default:
+			main = append(main, merkle.Change(c))
+		}
+	}
+	for bucket, list := range records {
+		view := t.record(height, bucket, list)
+		leaf := ledger.Bucket{Root: view.Root(), Count: view.Len()}
+		out.buckets[bucket] = view
+		key := ledger.KeyBucket(bucket)
+		state[string(key)] = leaf.Append(nil)
+		main = append(main, merkle.Change{Key: key, Value: state[string(key)]})
+	}
+	t.state.Commit(t.state.Stage(height+1, main))
+	out.state = t.state.Current()
+	t.newest = out
+	return out
+}
+
+// record adds records to a bucket's tree.
+func (t *trees) record(height, bucket uint64, list []merkle.Change) *merkle.View {
+	m := t.buckets[bucket]
+	if m == nil {
+		m = merkle.New()
+		m.Keep(math.MaxInt32)
+		t.buckets[bucket] = m
+	}
+	m.Commit(m.Stage(height+1, list))
+	return m.Current()
+}
+
+// drop deletes the records of a bucket from a state.
+func drop(state map[string][]byte, bucketKey []byte) {
+	prefix := append([]byte{ledger.PrefixRecord}, bucketKey[1:]...)
+	maps.DeleteFunc(state, func(key string, _ []byte) bool { return bytes.HasPrefix([]byte(key), prefix) })
+}
+
+// prover is a block as rpc proves it.
+type prover struct{ snapshot }
+
+var _ rpc.Prover = prover{}
+
+// Prove implements rpc.Prover.
+func (p prover) Prove(key []byte) ([]byte, error) { return app.ProveKey(p.proofs.state, key) }
+
+// ProveRecord implements rpc.Prover.
+func (p prover) ProveRecord(bucket uint64, id crypto.Hash) ([]byte, error) {
+	tree := p.proofs.buckets[bucket]
+	if tree == nil || p.state[string(ledger.KeyBucket(bucket))] == nil {
+		return nil, nil
+	}
+	return app.ProveKey(tree, id[:])
+}
