@@ -170,9 +170,4 @@ func engineFaults(c Config) []error {
 	return faults
 }
 
-// Files and directories of a node home.
-func (c Config) path(elem ...string) string {
-	return filepath.Join(append([]string{c.Home}, elem...)...)
-}
-
 func (c Config) ledgerDir() string { return filepath.Join(c.Engine.DBDir(), "ledger") }
