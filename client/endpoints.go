@@ -77,6 +77,19 @@ func (e *endpoints) order() []string {
 	return urls
 }
 
+// fit lists the nodes that are not resting.
+func (e *endpoints) fit() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var urls []string
+	for _, p := range e.list {
+		if !p.restUntil.After(e.now()) {
+			urls = append(urls, p.url)
+		}
+	}
+	return urls
+}
+
 // all lists the nodes as they were given.
 func (e *endpoints) all() []string {
 	e.mu.Lock()

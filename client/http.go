@@ -24,6 +24,8 @@ type request struct {
 	body         []byte
 	contentType  string
 	header       http.Header
+	aside        bool          // its heights are not of a state that the caller sees
+	refusal      *[]byte       // where the body of a refusal goes, for what stands in it beside the error
 	patience     time.Duration // how long the node was asked to wait
 	grace        time.Duration // how long it may take on top of that; 0: the client's timeout
 }
@@ -89,7 +91,7 @@ func (c *Client) exchange(ctx context.Context, node string, r request, out any) 
 	defer resp.Body.Close()
 	height, heightErr := strconv.ParseUint(resp.Header.Get(rpc.HeaderHeight), 10, 64)
 	if resp.StatusCode >= 300 {
-		err := readError(resp)
+		err := readError(resp, r.refusal)
 		if heightErr == nil && errors.Is(err, errBehind) {
 			c.session.short(node, height)
 		}
@@ -99,10 +101,12 @@ func (c *Client) exchange(ctx context.Context, node string, r request, out any) 
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, out); err != nil {
+	if raw, ok := out.(*rawAnswer); ok {
+		*raw = text
+	} else if err := json.Unmarshal(text, out); err != nil {
 		return fmt.Errorf("the answer is not what the API promises: %w", err)
 	}
-	if heightErr == nil {
+	if heightErr == nil && !r.aside {
 		c.session.saw(node, height)
 	}
 	return nil
@@ -112,10 +116,17 @@ func (c *Client) exchange(ctx context.Context, node string, r request, out any) 
 var errBehind = rpc.NewError(ledger.CodeBehind, "")
 
 // readError turns an answer that is not a success into an *rpc.Error, if it is one of the API's.
-func readError(resp *http.Response) error {
-	text, err := readBounded(resp.Body, errorBytesMax)
+func readError(resp *http.Response, body *[]byte) error {
+	most := int64(errorBytesMax)
+	if body != nil {
+		most += proofBytesMax * 2 // of base64 and hexadecimal
+	}
+	text, err := readBounded(resp.Body, most)
 	if err != nil {
 		return err
+	}
+	if body != nil {
+		*body = text
 	}
 	var e rpc.Error
 	if json.Unmarshal(text, &e) != nil || e.Slug == "" || e.Code == 0 {

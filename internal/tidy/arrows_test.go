@@ -36,7 +36,7 @@ var arrows = map[string]row{
 	// The honest network of tests proves with the code that real nodes prove with.
 	"rpc/rpctest": {[]string{"rpc", "app", "ledger", "crypto", "crypto/merkle"}, nil},
 	"client": {[]string{"rpc", "ledger", "crypto", "crypto/merkle"}, []string{
-		"github.com/HdrHistogram/hdrhistogram-go", "github.com/cometbft/cometbft/light", "golang.org/x/sync",
+		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sync", "github.com/cosmos/ics23/go", "github.com/cometbft/cometbft",
 	}},
 	"node": {[]string{"abci", "app", "rpc", "ledger/store", "genesis", "ledger", "crypto"}, []string{
 		"github.com/cometbft/cometbft", "github.com/cometbft/cometbft-db", "github.com/libp2p/go-libp2p", "github.com/spf13/viper",

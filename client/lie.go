@@ -1,0 +1,140 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrLie is what every error is that means: a node said something that its own proof, or the network's
+// validators, contradict. A node that merely fails never causes it.
+var ErrLie = errors.New("a node does not tell the truth")
+
+// LieKind says which check an answer did not pass.
+type LieKind string
+
+// The kinds of lies. Each has a sentence of its own, which names the check.
+const (
+	LieValue    LieKind = "value"    // the answer says something else than its proof
+	LieKey      LieKind = "key"      // the proof is about another key than the one asked for
+	LieHeight   LieKind = "height"   // the proof holds at another height than the one asked for
+	LieHeader   LieKind = "header"   // the validators did not sign the header
+	LieProof    LieKind = "proof"    // the proof of presence does not lead to the header's app hash
+	LieAbsence  LieKind = "absence"  // the proof that there is nothing does not show that
+	LieMissing  LieKind = "missing"  // a list without one of its elements
+	LieUnproven LieKind = "unproven" // an answer without a proof, where one was asked for
+	LieShape    LieKind = "shape"    // a proof that is malformed or larger than any honest one
+	LieGenesis  LieKind = "genesis"  // a genesis document with another hash
+	LieVerdict  LieKind = "verdict"  // another outcome of a transaction than the proof shows
+)
+
+var lieSentences = map[LieKind]string{
+	LieValue:    "its answer differs from what it proves",
+	LieKey:      "its proof is about something else than what was asked for",
+	LieHeight:   "its answer is not of the height that was asked for",
+	LieHeader:   "its block header is not one that the validators signed",
+	LieProof:    "its proof does not lead to the app hash that the validators signed",
+	LieAbsence:  "its proof that there is nothing does not show that",
+	LieMissing:  "its list leaves something out",
+	LieUnproven: "it gives no proof",
+	LieShape:    "its proof is malformed",
+	LieGenesis:  "its genesis document is not the network's",
+	LieVerdict:  "it claims another outcome than it proves",
+}
+
+// LieError names who lied and which check found it. It is an ErrLie.
+type LieError struct {
+	Kind   LieKind
+	Source string // the node's URL, or what the file is
+	Height uint64 // of the answer; 0 if there is none
+	Detail string
+}
+
+// Error is one sentence for people.
+func (e *LieError) Error() string {
+	text := fmt.Sprintf("%s does not tell the truth: %s", e.Source, lieSentences[e.Kind])
+	if e.Height > 0 {
+		text += fmt.Sprintf(" (height %d)", e.Height)
+	}
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
+}
+
+// Is makes it an ErrLie.
+func (e *LieError) Is(target error) bool { return target == ErrLie }
+
+// lie makes a LieError whose source its caller fills in.
+func lie(kind LieKind, format string, args ...any) *LieError {
+	return &LieError{Kind: kind, Detail: fmt.Sprintf(format, args...)}
+}
+
+// from names the source and height of a lie that has none yet, and passes every other error on.
+func from(source string, height uint64, err error) error {
+	var l *LieError
+	if errors.As(err, &l) && l.Source == "" {
+		l.Source, l.Height = source, height
+	}
+	return err
+}
+
+// ConflictError is evidence that validators signed two different blocks of one height: both headers have
+// enough valid signatures. It is an ErrLie; which of the two is the network's, no client can tell.
+type ConflictError struct {
+	Height  uint64
+	Headers []SignedClaim
+	// Equivocators are the consensus addresses, in hexadecimal, whose signatures stand under both.
+	Equivocators []string
+}
+
+// SignedClaim is what one node showed: CometBFT's LightBlock, marshalled, as evidence for others.
+type SignedClaim struct {
+	Endpoint   string
+	Hash       string
+	LightBlock []byte
+}
+
+// Error says who showed which header.
+func (e *ConflictError) Error() string {
+	text := fmt.Sprintf("two different blocks of height %d are signed by the validators:", e.Height)
+	for _, h := range e.Headers {
+		text += fmt.Sprintf(" %s shows %s;", h.Endpoint, h.Hash)
+	}
+	return text + fmt.Sprintf(" %d validators signed both %v", len(e.Equivocators), e.Equivocators)
+}
+
+// Is makes it an ErrLie.
+func (e *ConflictError) Is(target error) bool { return target == ErrLie }
+
+// TrustExpiredError says that the newest header this client trusts is too old to judge others by: whoever held
+// its validators' keys since then could have signed anything. A newer header must come from elsewhere.
+type TrustExpiredError struct {
+	Height uint64 // 0: the genesis document
+	Time   time.Time
+	Period time.Duration
+}
+
+// Error says what to do.
+func (e *TrustExpiredError) Error() string {
+	what := fmt.Sprintf("header %d", e.Height)
+	if e.Height == 0 {
+		what = "the genesis document"
+	}
+	return fmt.Sprintf("the trust in %s of %s ended after %s: get a newer height and header hash from somebody you trust",
+		what, e.Time.UTC().Format(time.RFC3339), e.Period)
+}
+
+// StaleError says that a node's newest state is older than the caller takes. It may be cut off, or the whole
+// network may stand still; it is not a lie.
+type StaleError struct {
+	Endpoint string
+	Height   uint64
+	Age, Max time.Duration
+}
+
+// Error says how old the answer is.
+func (e *StaleError) Error() string {
+	return fmt.Sprintf("%s: the newest state it proves is that of height %d, %s old; at most %s was asked for",
+		e.Endpoint, e.Height, e.Age.Round(time.Millisecond), e.Max)
+}

@@ -1,0 +1,124 @@
+package client
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	cmttypes "github.com/cometbft/cometbft/types"
+
+	"github.com/tetradledger/tetrad/ledger"
+)
+
+// receiptPause is between two attempts to prove an outcome that is in a block whose header is yet to come.
+const receiptPause = 50 * time.Millisecond
+
+// Receipt makes the receipt of a transaction whose outcome can be proven now; otherwise the error is an
+// ErrUndecided. With tx.Raw the receipt holds the transaction's body, which never_will cannot be proven
+// without. The receipt was verified before it is returned.
+func (v *Verified) Receipt(ctx context.Context, tx Signed) (*Receipt, error) {
+	var body []byte
+	if len(tx.Raw) > 0 {
+		t, err := ledger.DecodeTransaction(tx.Raw)
+		if err != nil {
+			return nil, fmt.Errorf("read the transaction: %w", err)
+		}
+		if t.ID != tx.TxID {
+			return nil, fmt.Errorf("the bytes are those of the transaction %s, not of %s", t.ID, tx.TxID)
+		}
+		body = t.Tx.Body
+		tx.ValidUntilMS, tx.InLane = t.ValidUntilMS(), t.Body.Lane != nil
+	} else {
+		tx.ValidUntilMS = 0 // without the body, nobody could check it
+	}
+	status, p, node, err := v.outcome(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Receipt{
+		Format: receiptFormat, ChainID: v.light.chainID, GenesisHash: v.light.genesisHash, TxID: tx.TxID,
+		Status: status.Status, Code: status.Code, Body: body, Height: p.height, Proof: p.used,
+	}
+	if err := v.light.documents(ctx, node, r); err != nil {
+		return nil, err
+	}
+	data, err := r.Encode()
+	if err == nil {
+		_, err = VerifyReceipt(data, v.light.genesisHash, v.now())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("check the new receipt: %w", err)
+	}
+	return r, nil
+}
+
+// WaitReceipt waits until a transaction's outcome can be proven, and makes the receipt. When the context ends
+// first, the error is an ErrUnknownOutcome.
+func (v *Verified) WaitReceipt(ctx context.Context, tx Signed) (*Receipt, error) {
+	if _, err := v.client.WaitCommitted(ctx, tx); err != nil {
+		return nil, err
+	}
+	for {
+		r, err := v.Receipt(ctx, tx)
+		if err == nil || errors.Is(err, ErrLie) {
+			return r, err
+		}
+		if !errors.Is(err, ErrUndecided) && !errors.Is(err, ErrNoNode) && !elsewhere(err) {
+			return nil, err
+		}
+		if !pause(ctx, receiptPause) {
+			return nil, &UnknownOutcomeError{TxID: tx.TxID, Last: err}
+		}
+	}
+}
+
+// documents adds the genesis document and the headers from there to the proof.
+func (l *lightClient) documents(ctx context.Context, node string, r *Receipt) error {
+	target, err := l.header(ctx, node, r.Height+1)
+	if err != nil {
+		return err
+	}
+	genesis, err := l.genesisDocument(ctx, node)
+	if err != nil {
+		return err
+	}
+	rules := stepRules{chainID: l.chainID, period: anyAge, level: twoThirds, now: l.now()}
+	trace, err := climb(rules, anchor{genesis: genesis}, target, func(height int64) (*cmttypes.LightBlock, error) {
+		return l.client.fetchBlock(ctx, node, l.chainID, uint64(height))
+	}, node)
+	if err != nil {
+		return err
+	}
+	for _, block := range trace {
+		encoded, err := encodeBlock(block)
+		if err != nil {
+			return err
+		}
+		r.LightBlocks = append(r.LightBlocks, encoded)
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err = z.Write(genesis.document)
+	if closeErr := z.Close(); err == nil {
+		err = closeErr
+	}
+	r.Genesis = packed.Bytes()
+	return err
+}
+
+// genesisDocument gets the document, unless it is there already.
+func (l *lightClient) genesisDocument(ctx context.Context, node string) (*genesisTrust, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.genesis != nil {
+		return l.genesis, nil
+	}
+	genesis, err := l.client.fetchGenesis(ctx, node, l.genesisHash, l.chainID)
+	if err == nil {
+		l.genesis = genesis
+	}
+	return genesis, err
+}

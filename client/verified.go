@@ -1,0 +1,282 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+const (
+	// maxAgeDefault is generous to a network that is slow and short against one that hides what happened.
+	maxAgeDefault = time.Minute
+	// provePause is between two questions for a proof that a node cannot give before its next block.
+	provePause = 25 * time.Millisecond
+	// proveWait is how long such a node is asked again: several idle blocks.
+	proveWait = 3 * time.Second
+)
+
+// VerifiedOptions configure a Verified. Without TrustHeight, trust begins with the genesis document.
+type VerifiedOptions struct {
+	Options
+
+	// ChainID and GenesisHash name the network. All trust comes from the hash.
+	ChainID     string
+	GenesisHash crypto.Hash
+	// Home is the directory that keeps trusted headers between runs; empty: memory only.
+	Home string
+	// TrustingPeriod is how old a header may be and still vouch for others; 0: 24 h. It must stay below the
+	// network's evidence age.
+	TrustingPeriod time.Duration
+	// TrustHeight and TrustHash are a header that the user got from somebody trusted.
+	TrustHeight uint64
+	TrustHash   crypto.Hash
+	// MaxAge is how old the newest state a node proves may be; 0: a minute; negative: any age.
+	MaxAge time.Duration
+}
+
+// Verified reads without believing any node: every answer is checked against an app hash that more than two
+// thirds of the validators signed. What it returns was proven, field by field; Verified is set in it. A node
+// that is caught lying ends the read with an ErrLie that names it; another attempt asks another node first.
+// It is safe for concurrent use.
+type Verified struct {
+	client *Client
+	light  *lightClient
+	maxAge time.Duration
+	now    func() time.Time
+}
+
+// NewVerified makes a Verified. It reads the trusted headers of earlier runs and sends nothing yet.
+func NewVerified(o VerifiedOptions) (*Verified, error) {
+	if o.GenesisHash.IsZero() || o.ChainID == "" {
+		return nil, errors.New("client: verified reads need the chain id and the genesis hash")
+	}
+	if o.TrustingPeriod < 0 || (o.TrustHeight > 0) == o.TrustHash.IsZero() {
+		return nil, errors.New("client: the trusted header needs height and hash, and the trusting period must be positive")
+	}
+	if o.TrustingPeriod == 0 {
+		o.TrustingPeriod = trustingPeriodDefault
+	}
+	if o.MaxAge == 0 {
+		o.MaxAge = maxAgeDefault
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	c, err := New(o.Options)
+	if err != nil {
+		return nil, err
+	}
+	store, err := openLightStore(o.Home, o.ChainID, o.GenesisHash)
+	if err != nil {
+		return nil, err
+	}
+	return &Verified{client: c, maxAge: o.MaxAge, now: o.Now, light: &lightClient{
+		client: c, chainID: o.ChainID, genesisHash: o.GenesisHash, period: o.TrustingPeriod, now: o.Now,
+		trustHeight: o.TrustHeight, trustHash: o.TrustHash, store: store,
+	}}, nil
+}
+
+// Client is the client whose connections and session the verified reads share.
+func (v *Verified) Client() *Client { return v.client }
+
+// Close keeps the newest trusted headers for the next run.
+func (v *Verified) Close() error { return v.light.store.save() }
+
+// question is a read: what is asked for over HTTP, and how its answer is made of proven leaves. build's error
+// is an *rpc.Error where it is proven that there is nothing to answer with.
+type question[T any] struct {
+	request request
+	build   func(*proven) (T, error)
+	// agree, if it is there, replaces the comparison of what the node said with what it proved.
+	agree func(claimed, built T) error
+}
+
+// prove puts a question to one node after another until one answers; how the answer is checked is proveAt's.
+func prove[T any](ctx context.Context, v *Verified, o ReadOptions, q question[T]) (T, *proven, string, error) {
+	var refused *rpc.Error
+	var old *StaleError
+	none := &NoNodeError{}
+	var nothing T
+	for _, node := range v.client.endpoints.order() {
+		out, p, err := proveAt(ctx, v, node, o, q)
+		var silent *NodeError
+		var refusal *rpc.Error
+		switch {
+		case err == nil || p != nil:
+			return out, p, node, err
+		case errors.Is(err, ErrLie):
+			v.client.endpoints.failed(node)
+			return nothing, nil, node, err
+		case errors.As(err, &silent):
+			none.Attempts = append(none.Attempts, silent)
+		case errors.As(err, &old):
+		case ctx.Err() != nil:
+			none.Attempts = append(none.Attempts, &NodeError{Endpoint: node, Err: ctx.Err()})
+			return nothing, nil, node, none.or(refused)
+		case errors.As(err, &refusal) && elsewhere(err):
+			refused = milder(refused, refusal)
+		default:
+			return nothing, nil, node, err
+		}
+	}
+	if old != nil {
+		return nothing, nil, "", old
+	}
+	return nothing, nil, "", none.or(refused)
+}
+
+// proveAt puts a question to one node and checks everything about the answer. The proof is returned together
+// with an error if it is proven that there is nothing to answer with.
+func proveAt[T any](ctx context.Context, v *Verified, node string, o ReadOptions, q question[T]) (T, *proven, error) {
+	var claimed T
+	text, refusal, p, err := v.askProof(ctx, node, o, q.request)
+	if err != nil {
+		return claimed, nil, err
+	}
+	built, err := q.build(p)
+	var absent *rpc.Error
+	switch {
+	case errors.As(err, &absent):
+		if refusal == nil {
+			return claimed, nil, from(node, p.height, lie(LieValue, "it answered where it proved: %v", absent))
+		}
+		return claimed, p, absent
+	case err != nil:
+		return claimed, nil, from(node, p.height, err)
+	case refusal != nil:
+		return claimed, nil, from(node, p.height, lie(LieValue, "it said %q and proved that there is an answer", refusal.Slug))
+	}
+	if err := json.Unmarshal(text, &claimed); err != nil {
+		return claimed, nil, &NodeError{Endpoint: node, Err: fmt.Errorf("the answer is not what the API promises: %w", err)}
+	}
+	agree := q.agree
+	if agree == nil {
+		agree = sameFields[T]
+	}
+	if err := agree(claimed, built); err != nil {
+		return claimed, nil, from(node, p.height, err)
+	}
+	v.client.session.saw(node, p.height)
+	return built, p, nil
+}
+
+// askProof asks a node until its proof is of a height that will do, and finds the header it must lead to. A
+// refusal that says there is nothing carries a proof, too; any other refusal is the error.
+func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r request) ([]byte, *rpc.Error, *proven, error) {
+	least := uint64(0)
+	if o.Height == 0 && r.header.Get(rpc.HeaderConsistency) == rpc.ConsistencySession {
+		least = v.client.Token()
+	}
+	r.query.Set("proof", "true")
+	for deadline := v.now().Add(proveWait); ; {
+		text, refusal, proof, err := v.exchangeProof(ctx, node, r)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if o.Height > 0 && proof.Height != o.Height {
+			return nil, nil, nil, from(node, proof.Height, lie(LieHeight, "asked for height %d", o.Height))
+		}
+		if proof.Height < least {
+			if v.now().Before(deadline) && pause(ctx, provePause) {
+				continue
+			}
+			return nil, nil, nil, from(node, proof.Height, lie(LieHeight, "asked for height %d or later", least))
+		}
+		header, err := v.light.header(ctx, node, proof.Height+1)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if age := v.now().Sub(header.Time); o.Height == 0 && v.maxAge > 0 && age > v.maxAge {
+			return nil, nil, nil, &StaleError{Endpoint: node, Height: proof.Height, Age: age, Max: v.maxAge}
+		}
+		root := crypto.Hash(header.AppHash)
+		if proof.Root != root.String() {
+			return nil, nil, nil, from(node, proof.Height, lie(LieProof, "the validators signed %s, it proves under %s", root, cut(proof.Root)))
+		}
+		p, err := newProven(proof, root, uint64(max(0, header.Time.UnixMilli())))
+		return text, refusal, p, from(node, proof.Height, err)
+	}
+}
+
+// exchangeProof sends a question once, and takes the proof out of the answer or of the refusal.
+func (v *Verified) exchangeProof(ctx context.Context, node string, r request) ([]byte, *rpc.Error, *stateProof, error) {
+	var text rawAnswer
+	var refusal *rpc.Error
+	var body []byte
+	r.refusal = &body
+	if err := v.client.ask(ctx, node, r, &text); err != nil {
+		if !errors.As(err, &refusal) || !absence(refusal) {
+			return nil, nil, nil, err
+		}
+		text = body
+	}
+	var carrier struct {
+		Proof *stateProof `json:"proof"`
+	}
+	if err := json.Unmarshal(text, &carrier); err != nil {
+		return nil, nil, nil, from(node, 0, lie(LieShape, "the proof does not decode: %v", err))
+	}
+	if carrier.Proof == nil {
+		return nil, nil, nil, from(node, 0, lie(LieUnproven, "to %s", r.path))
+	}
+	return text, refusal, carrier.Proof, nil
+}
+
+// absence tells whether a refusal says that something is not there, which can be proven.
+func absence(refusal *rpc.Error) bool {
+	return slices.Contains([]ledger.Code{ledger.CodeNotFound, ledger.CodeAssetNotFound}, ledger.Code(refusal.Code))
+}
+
+// sameFields compares what a node said with what it proved, field by field as they stand in JSON. What says
+// how the answer came about is not part of it.
+func sameFields[T any](claimed, built T) error {
+	a, err := fieldsOf(claimed)
+	if err != nil {
+		return err
+	}
+	b, err := fieldsOf(built)
+	if err != nil {
+		return err
+	}
+	for name, want := range b {
+		if !reflect.DeepEqual(a[name], want) {
+			said, _ := json.Marshal(a[name])
+			proved, _ := json.Marshal(want)
+			return lie(LieValue, "it said %s %s and proved %s", name, cut(string(said)), cut(string(proved)))
+		}
+		delete(a, name)
+	}
+	for name := range a {
+		return lie(LieValue, "it said something about %s that it did not prove", name)
+	}
+	return nil
+}
+
+func fieldsOf(value any) (map[string]any, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("compare answers: %w", err)
+	}
+	fields := map[string]any{}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&fields); err != nil {
+		return nil, fmt.Errorf("compare answers: %w", err)
+	}
+	for _, name := range []string{"verified", "consistency", "proof"} {
+		delete(fields, name)
+	}
+	return fields, nil
+}
+
+// cut keeps a message readable that quotes what a node sent.
+func cut(text string) string { return shorten([]byte(text), 80) }
