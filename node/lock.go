@@ -1,11 +1,13 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/gofrs/flock"
 )
@@ -38,14 +40,15 @@ func lockHome(home string) (*homeLock, error) {
 
 func (l *homeLock) release() error { return l.lock.Unlock() }
 
-// holder reads the process number the present owner left.
+// holder reads the process number the present owner left. One that only reads the home leaves none, so the
+// number may be that of a process that has ended.
 func holder(path string) string {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return ""
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil {
+	if err != nil || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		return ""
 	}
 	return fmt.Sprintf(" (process %d)", pid)
