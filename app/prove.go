@@ -29,7 +29,7 @@ func (a *App) ProvableHeight() uint64 {
 // Prover reads and proves the state at one height. It does not change, and any number of goroutines may use it.
 type Prover struct {
 	*store.View
-	rebuilt *rebuiltTrees
+	app *App
 }
 
 // OpenProver opens a height for proofs; zero chooses the newest that is provable. It fails with store.ErrFuture,
@@ -39,7 +39,7 @@ func (a *App) OpenProver(height uint64) (*Prover, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prover{View: view, rebuilt: &a.rebuilt}, nil
+	return &Prover{View: view, app: a}, nil
 }
 
 // Prove shows the value of a leaf, or that there is none, under the state's root: a marshalled ics23
@@ -61,7 +61,7 @@ func (p *Prover) ProveRecord(bucket uint64, id ledger.TxID) ([]byte, error) {
 	tree := p.ReplayTree(bucket, leaf)
 	if tree == nil {
 		var done func()
-		if tree, done, err = p.rebuilt.tree(p.View, bucket, leaf); err != nil {
+		if tree, done, err = p.app.rebuilt.tree(p.View, bucket, leaf); err != nil {
 			return nil, err
 		}
 		defer done()

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	ics23 "github.com/cosmos/ics23/go"
 
@@ -283,4 +286,70 @@ func BenchmarkProve(b *testing.B) {
 
 func sortChanges(changes []ledger.Change) {
 	slices.SortFunc(changes, func(a, b ledger.Change) int { return bytes.Compare(a.Key, b.Key) })
+}
+
+// TestProveBesideCommits: readers prove while blocks are committed; every proof holds under the root of the
+// height that its answer names.
+func TestProveBesideCommits(t *testing.T) {
+	r := newReplica(t, func(o *Options) { o.NoSpeculation = true })
+	const blocks = 60
+	tx := transfer(0, 0)
+	r.submit(tx)
+	r.decide(r.prepare())
+	r.empty(1)
+	var roots [blocks + 3]atomic.Pointer[crypto.Hash]
+	publish := func() {
+		view := r.app.View()
+		defer view.Close()
+		root := view.Root()
+		roots[view.Height()].Store(&root)
+	}
+	publish()
+	var readers sync.WaitGroup
+	var stop atomic.Bool
+	paths := []string{
+		"/accounts/" + account(0).String(), "/assets/none", "/transactions/" + idOf(tx).String(),
+		fmt.Sprint("/transactions/", crypto.Sum([]byte("none")), "/", until(tx)),
+	}
+	checked := make([]int, len(paths))
+	for i, path := range paths {
+		readers.Go(func() {
+			for !stop.Load() {
+				q := r.app.ProveQuery(path, 0)
+				if q.Code != 0 {
+					t.Errorf("%s: %+v", path, q)
+					return
+				}
+				root := roots[q.Height].Load()
+				if root == nil {
+					continue // the test has not said yet what it should be
+				}
+				last := q.Proofs[len(q.Proofs)-1]
+				var p ics23.CommitmentProof
+				if err := p.Unmarshal(last.ICS23); err != nil {
+					t.Error(err)
+					return
+				}
+				if exist := p.GetExist(); exist != nil && !ics23.VerifyMembership(ics23.SmtSpec, root[:], &p, last.Key, exist.Value) ||
+					exist == nil && !ics23.VerifyNonMembership(ics23.SmtSpec, root[:], &p, last.Key) {
+					t.Errorf("%s at %d: the proof does not hold", path, q.Height)
+					return
+				}
+				checked[i]++
+			}
+		})
+	}
+	for n := range blocks {
+		r.submit(transfer(0, n+1))
+		r.decide(r.prepare())
+		publish()
+		time.Sleep(time.Millisecond)
+	}
+	stop.Store(true)
+	readers.Wait()
+	for i, path := range paths {
+		if checked[i] == 0 {
+			t.Errorf("%s: nothing was checked", path)
+		}
+	}
 }

@@ -11,12 +11,13 @@ import (
 // provenOutcome answers what became of a transaction by what the state says, with proof: its replay record, or
 // that there is none.
 func (s *server) provenOutcome(ctx context.Context, id crypto.Hash, in *outcomeInput, wait time.Duration) (*answer[TxStatus], error) {
-	var known TxStatus
-	if in.Height == 0 {
-		var err error
-		if known, err = s.await(ctx, id, in.ValidUntilMS, wait); err != nil {
-			return nil, s.asError(err, "look up a transaction")
-		}
+	validUntilMS := in.ValidUntilMS
+	if in.Height > 0 {
+		wait, validUntilMS = 0, 0 // what the newest state says decides nothing here
+	}
+	known, err := s.await(ctx, id, validUntilMS, wait)
+	if err != nil {
+		return nil, s.asError(err, "look up a transaction")
 	}
 	p, err := s.proveAfter(ctx, known, in)
 	if err != nil {
@@ -49,6 +50,9 @@ func (s *server) proveAfter(ctx context.Context, known TxStatus, in *outcomeInpu
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	o := ReadOptions{Height: in.Height, MinHeight: known.Height}
+	if in.Height > 0 {
+		o.MinHeight = 0
+	}
 	for {
 		p, err := s.backend.Prove(ctx, o)
 		if err != nil || known.Status != StatusNeverWill || p.TimeMS() >= in.ValidUntilMS {
@@ -66,17 +70,19 @@ func provenStatus(snap *proving, id crypto.Hash, validUntilMS uint64, known TxSt
 	if known.Status == StatusPending {
 		status.Status = StatusPending
 	}
+	inBlock := known.Height > 0 && known.Height <= snap.Height()
 	if validUntilMS == 0 {
-		bucket, found, err := ledger.FindBucket(snap.Prover, id)
-		switch {
-		case err != nil:
-			return status, err
-		case found:
-			return recordedStatus(snap, bucket, status)
-		case known.Decided():
-			return status, errNoRecord(id)
+		if !inBlock {
+			return status, nil // looking through all buckets is not for everybody who can make up an id
 		}
-		return status, nil
+		bucket, found, err := ledger.FindBucket(snap.Prover, id)
+		if err == nil && !found {
+			err = errNoRecord(id)
+		}
+		if err != nil {
+			return status, err
+		}
+		return recordedStatus(snap, bucket, status)
 	}
 	params, err := mustGet(snap.Prover, ledger.KeyParams(), ledger.DecodeParams)
 	if err != nil {
@@ -89,7 +95,7 @@ func provenStatus(snap *proving, id crypto.Hash, validUntilMS uint64, known TxSt
 	status, err = recordedStatus(snap, bucket, status)
 	switch {
 	case err != nil || status.Decided():
-	case known.Status == StatusCommitted || known.Status == StatusFailed:
+	case inBlock:
 		return status, errNoRecord(id)
 	case snap.TimeMS() >= validUntilMS:
 		status.Status = StatusNeverWill
