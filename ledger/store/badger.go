@@ -22,6 +22,7 @@ var errMissing = errors.New("it is missing")
 func openBadger(o Options) (*badger.DB, error) {
 	b := badger.DefaultOptions(o.Dir).
 		WithInMemory(o.InMemory).
+		WithBypassLockGuard(true). // lockDir is our guard
 		WithLogger(badgerLog{o.Logger}).
 		// A sync after an un-synced write would miss a memtable that was rotated in between.
 		WithSyncWrites(true).

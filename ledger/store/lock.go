@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockDir makes this process the only one that has the directory open, until the file is closed or the
-// process ends in whatever way. Badger has a lock of its own, but its error cannot be told from others.
+// lockDir makes this process the only one that has the directory open, until unlockDir or until the process
+// ends in whatever way. Badger's own lock is left aside: its error cannot be told from others.
 func lockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "store.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -25,4 +25,10 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, errors.New("it is in use by another process: stop that one first, or use another home")
 	}
 	return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+}
+
+// unlockDir gives the directory up. It says so to the kernel, rather than only close the file: a process that
+// was forked at this moment still has it open.
+func unlockDir(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
 }

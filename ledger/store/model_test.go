@@ -30,6 +30,7 @@ type model struct {
 	refused map[crypto.Hash]ledger.Receipt
 	pending []crypto.Hash // transactions that were refused and may come again
 	keys    []string      // that are or were in the state; of the large block's a fiftieth
+	root    func(map[string][]byte) crypto.Hash
 }
 
 const (
@@ -40,7 +41,13 @@ const (
 // newModel makes a chain of n blocks from a seed. big is the height of one block too large for one
 // transaction of Badger, 0 for none.
 func newModel(seed uint64, n int, big uint64) *model {
+	return newModelWith(naiveRoot, seed, n, big)
+}
+
+// newModelWith makes a model with another way to compute roots.
+func newModelWith(root func(map[string][]byte) crypto.Hash, seed uint64, n int, big uint64) *model {
 	m := &model{
+		root:    root,
 		rng:     rand.New(rand.NewPCG(seed, 0)),
 		replay:  make(map[string][]byte),
 		buckets: make(map[uint64]map[string][]byte),
@@ -175,7 +182,7 @@ func (m *model) apply(r Record) {
 		}
 	}
 	for bucket := range touched { // each writes a leaf of its own
-		leaf := ledger.Bucket{Root: naiveRoot(m.buckets[bucket]), Count: uint64(len(m.buckets[bucket]))}
+		leaf := ledger.Bucket{Root: m.root(m.buckets[bucket]), Count: uint64(len(m.buckets[bucket]))}
 		state[string(ledger.KeyBucket(bucket))] = leaf.Append(nil)
 	}
 	for _, receipt := range r.Receipts {
@@ -189,7 +196,7 @@ func (m *model) apply(r Record) {
 	}
 	m.records = append(m.records, r)
 	m.states = append(m.states, state)
-	m.roots = append(m.roots, naiveRoot(state))
+	m.roots = append(m.roots, m.root(state))
 }
 
 // naiveRoot is the root of a map, by the definition in package merkle.

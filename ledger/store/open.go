@@ -69,7 +69,7 @@ func (s *Store) closeFiles() error {
 		err = s.db.Close()
 	}
 	if s.lock != nil {
-		err = errors.Join(err, s.lock.Close())
+		err = errors.Join(err, unlockDir(s.lock))
 	}
 	return err
 }
