@@ -39,7 +39,7 @@ var arrows = map[string]row{
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sync", "github.com/cosmos/ics23/go", "github.com/cometbft/cometbft",
 	}},
 	"node": {[]string{"abci", "app", "rpc", "ledger/store", "genesis", "ledger", "crypto"}, []string{
-		"github.com/cometbft/cometbft", "github.com/cometbft/cometbft-db", "github.com/libp2p/go-libp2p", "github.com/spf13/viper",
+		"github.com/cometbft/cometbft", "github.com/cometbft/cometbft-db", "github.com/syndtr/goleveldb", "github.com/libp2p/go-libp2p", "github.com/spf13/viper",
 		"github.com/prometheus", "github.com/gofrs/flock", "github.com/pelletier/go-toml/v2", "golang.org/x/sys",
 	}},
 	"cmd/tetrad": {[]string{"node", "client", "rpc", "genesis", "ledger", "crypto"}, []string{
