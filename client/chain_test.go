@@ -261,7 +261,7 @@ func items(o object) []any {
 	return list
 }
 
-func isTrust(path string) bool { return isLight(path) || path == pathGenesis }
+func isTrust(path string) bool { return isLight(path) || path == rpc.PathGenesis }
 
 func isLight(path string) bool { return strings.HasPrefix(path, "/v1/light") }
 

@@ -14,12 +14,7 @@ import (
 
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
-)
-
-// The paths that serve what a light client needs.
-const (
-	pathLight   = "/v1/light"
-	pathGenesis = "/v1/genesis"
+	"github.com/tetradledger/tetrad/rpc"
 )
 
 // lightBlockBytesMax is a header and, for the most validators a network may have, 400 bytes of key and
@@ -29,21 +24,15 @@ const lightBlockBytesMax = 16<<10 + ledger.ValidatorsLimit*400
 // keyTypeEd25519 is what CometBFT calls the only key type that validators have here.
 const keyTypeEd25519 = "ed25519"
 
-// lightAnswer is a node's answer to GET /v1/light/{height}.
-type lightAnswer struct {
-	Height     uint64 `json:"height"`
-	LightBlock []byte `json:"light_block"`
-}
-
 // fetchBlock gets the light block of a height from one node: checked in itself, but not yet against anything
 // that is trusted.
 func (c *Client) fetchBlock(ctx context.Context, node, chainID string, height uint64) (*cmttypes.LightBlock, error) {
-	var out lightAnswer
-	r := request{method: http.MethodGet, path: pathLight + "/" + strconv.FormatUint(height, 10), aside: true}
+	var out rpc.LightBlock
+	r := request{method: http.MethodGet, path: rpc.PathLight + "/" + strconv.FormatUint(height, 10), aside: true}
 	if err := c.ask(ctx, node, r, &out); err != nil {
 		return nil, err
 	}
-	block, err := decodeBlock(out.LightBlock, chainID)
+	block, err := decodeBlock(out.Light, chainID)
 	if err == nil && uint64(block.Height) != height {
 		err = lie(LieHeader, "asked for header %d, got %d", height, block.Height)
 	}
@@ -161,7 +150,7 @@ func readGenesis(document []byte, hash crypto.Hash, chainID string) (*genesisTru
 // fetchGenesis gets the genesis document from one node.
 func (c *Client) fetchGenesis(ctx context.Context, node string, hash crypto.Hash, chainID string) (*genesisTrust, error) {
 	var document rawAnswer
-	if err := c.ask(ctx, node, request{method: http.MethodGet, path: pathGenesis, aside: true, grace: genesisPatience}, &document); err != nil {
+	if err := c.ask(ctx, node, request{method: http.MethodGet, path: rpc.PathGenesis, aside: true, grace: genesisPatience}, &document); err != nil {
 		return nil, err
 	}
 	trust, err := readGenesis(document, hash, chainID)

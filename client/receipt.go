@@ -30,17 +30,17 @@ const (
 // Receipt proves to anybody who knows the genesis hash what became of a transaction. It holds all that is
 // needed: the genesis document, the headers from there to the proof, and the proof.
 type Receipt struct {
-	Format      int         `json:"format"`
-	ChainID     string      `json:"chain_id"`
-	GenesisHash crypto.Hash `json:"genesis_hash"`
-	TxID        crypto.Hash `json:"txid"`
-	Status      string      `json:"status"` // committed, failed or never_will
-	Code        uint32      `json:"code"`
-	Body        []byte      `json:"body,omitempty"` // the transaction's; never_will needs it, for the end of its validity
-	Height      uint64      `json:"height"`         // of the state that the proof is about
-	Proof       []proofItem `json:"proof"`
-	LightBlocks [][]byte    `json:"light_blocks"` // CometBFT's LightBlock; the last is of Height+1
-	Genesis     []byte      `json:"genesis_gzip"`
+	Format      int             `json:"format"`
+	ChainID     string          `json:"chain_id"`
+	GenesisHash crypto.Hash     `json:"genesis_hash"`
+	TxID        crypto.Hash     `json:"txid"`
+	Status      string          `json:"status"` // committed, failed or never_will
+	Code        uint32          `json:"code"`
+	Body        []byte          `json:"body,omitempty"` // the transaction's; never_will needs it, for the end of its validity
+	Height      uint64          `json:"height"`         // of the state that the proof is about
+	Proof       []rpc.ProofItem `json:"proof"`
+	LightBlocks [][]byte        `json:"light_blocks"` // CometBFT's LightBlock; the last is of Height+1
+	Genesis     []byte          `json:"genesis_gzip"`
 }
 
 // Encode is the file's content.
@@ -182,7 +182,7 @@ func (r *Receipt) walk(root *genesisTrust, now time.Time) (*proven, time.Time, e
 	if uint64(last.Height) != r.Height+1 {
 		return nil, time.Time{}, lie(LieHeight, "its last header is %d, its proof of %d", last.Height, r.Height)
 	}
-	proof := &stateProof{Height: r.Height, Items: r.Proof}
+	proof := &rpc.Proof{Height: r.Height, Items: r.Proof}
 	p, err := newProven(proof, crypto.Hash(last.AppHash), uint64(max(0, last.Time.UnixMilli())))
 	return p, last.Time, err
 }

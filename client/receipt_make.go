@@ -11,10 +11,14 @@ import (
 	cmttypes "github.com/cometbft/cometbft/types"
 
 	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
 )
 
 // receiptPause is between two attempts to prove an outcome that is in a block whose header is yet to come.
 const receiptPause = 50 * time.Millisecond
+
+// errPruned is what a node says that no longer keeps what a proof would need.
+var errPruned = rpc.NewError(ledger.CodePruned, "")
 
 // Receipt makes the receipt of a transaction whose outcome can be proven now; otherwise the error is an
 // ErrUndecided. With tx.Raw the receipt holds the transaction's body, which never_will cannot be proven
@@ -65,6 +69,9 @@ func (v *Verified) WaitReceipt(ctx context.Context, tx Signed) (*Receipt, error)
 		r, err := v.Receipt(ctx, tx)
 		if err == nil || errors.Is(err, ErrLie) {
 			return r, err
+		}
+		if errors.Is(err, errPruned) {
+			return nil, err
 		}
 		if !errors.Is(err, ErrUndecided) && !errors.Is(err, ErrNoNode) && !elsewhere(err) {
 			return nil, err

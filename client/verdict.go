@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,6 +36,16 @@ func (v *Verified) outcome(ctx context.Context, tx Signed) (rpc.TxStatus, *prove
 		request: r,
 		build:   func(p *proven) (rpc.TxStatus, error) { return judge(p, tx.TxID, until) },
 		agree:   sameOutcome,
+		unproven: func(text []byte, refusal *rpc.Error) error {
+			var claimed rpc.TxStatus
+			switch {
+			case refusal != nil:
+				return refusal
+			case json.Unmarshal(text, &claimed) == nil && !claimed.Decided():
+				return fmt.Errorf("%w: no block is known that holds %s", ErrUndecided, tx.TxID)
+			}
+			return nil
+		},
 	})
 }
 

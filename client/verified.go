@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -96,6 +97,8 @@ func (v *Verified) Close() error { return v.light.store.save() }
 type question[T any] struct {
 	request request
 	build   func(*proven) (T, error)
+	// unproven, if it is there, judges an answer or refusal that honestly has no proof.
+	unproven func(text []byte, refusal *rpc.Error) error
 	// agree, if it is there, replaces the comparison of what the node said with what it proved.
 	agree func(claimed, built T) error
 }
@@ -138,7 +141,7 @@ func prove[T any](ctx context.Context, v *Verified, o ReadOptions, q question[T]
 // with an error if it is proven that there is nothing to answer with.
 func proveAt[T any](ctx context.Context, v *Verified, node string, o ReadOptions, q question[T]) (T, *proven, error) {
 	var claimed T
-	text, refusal, p, err := v.askProof(ctx, node, o, q.request)
+	text, refusal, p, err := v.askProof(ctx, node, o, q.request, q.unproven)
 	if err != nil {
 		return claimed, nil, err
 	}
@@ -171,7 +174,9 @@ func proveAt[T any](ctx context.Context, v *Verified, node string, o ReadOptions
 
 // askProof asks a node until its proof is of a height that will do, and finds the header it must lead to. A
 // refusal that says there is nothing carries a proof, too; any other refusal is the error.
-func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r request) ([]byte, *rpc.Error, *proven, error) {
+func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r request,
+	unproven func([]byte, *rpc.Error) error,
+) ([]byte, *rpc.Error, *proven, error) {
 	least := uint64(0)
 	if o.Height == 0 && r.header.Get(rpc.HeaderConsistency) == rpc.ConsistencySession {
 		least = v.client.Token()
@@ -179,8 +184,14 @@ func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r r
 	r.query.Set("proof", "true")
 	for deadline := v.now().Add(proveWait); ; {
 		text, refusal, proof, err := v.exchangeProof(ctx, node, r)
+		if err == nil && proof == nil {
+			err = lie(LieUnproven, "to %s", r.path)
+			if unproven != nil {
+				err = cmp.Or(unproven(text, refusal), err)
+			}
+		}
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, nil, nil, from(node, 0, err)
 		}
 		if o.Height > 0 && proof.Height != o.Height {
 			return nil, nil, nil, from(node, proof.Height, lie(LieHeight, "asked for height %d", o.Height))
@@ -199,8 +210,8 @@ func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r r
 			return nil, nil, nil, &StaleError{Endpoint: node, Height: proof.Height, Age: age, Max: v.maxAge}
 		}
 		root := crypto.Hash(header.AppHash)
-		if proof.Root != root.String() {
-			return nil, nil, nil, from(node, proof.Height, lie(LieProof, "the validators signed %s, it proves under %s", root, cut(proof.Root)))
+		if proof.Root != root {
+			return nil, nil, nil, from(node, proof.Height, lie(LieProof, "the validators signed %s, it proves under %s", root, proof.Root))
 		}
 		p, err := newProven(proof, root, uint64(max(0, header.Time.UnixMilli())))
 		return text, refusal, p, from(node, proof.Height, err)
@@ -208,7 +219,7 @@ func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r r
 }
 
 // exchangeProof sends a question once, and takes the proof out of the answer or of the refusal.
-func (v *Verified) exchangeProof(ctx context.Context, node string, r request) ([]byte, *rpc.Error, *stateProof, error) {
+func (v *Verified) exchangeProof(ctx context.Context, node string, r request) ([]byte, *rpc.Error, *rpc.Proof, error) {
 	var text rawAnswer
 	var refusal *rpc.Error
 	var body []byte
@@ -220,13 +231,10 @@ func (v *Verified) exchangeProof(ctx context.Context, node string, r request) ([
 		text = body
 	}
 	var carrier struct {
-		Proof *stateProof `json:"proof"`
+		Proof *rpc.Proof `json:"proof"`
 	}
 	if err := json.Unmarshal(text, &carrier); err != nil {
 		return nil, nil, nil, from(node, 0, lie(LieShape, "the proof does not decode: %v", err))
-	}
-	if carrier.Proof == nil {
-		return nil, nil, nil, from(node, 0, lie(LieUnproven, "to %s", r.path))
 	}
 	return text, refusal, carrier.Proof, nil
 }

@@ -2,13 +2,13 @@ package client
 
 import (
 	"bytes"
-	"encoding/hex"
 
 	ics23 "github.com/cosmos/ics23/go"
 
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/crypto/merkle"
 	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
 )
 
 const (
@@ -20,45 +20,30 @@ const (
 	proofBytesMax = 2*(merkle.ValueBytesMax+merkle.KeyBytesMax+proofDepthMax*80) + 1024
 )
 
-// stateProof is what a node sends beside an answer.
-type stateProof struct {
-	Height uint64      `json:"height"`
-	Root   string      `json:"root"`
-	Items  []proofItem `json:"items"`
-}
-
-// proofItem proves the value of one key, or that it has none.
-type proofItem struct {
-	Key   string `json:"key"`
-	Value []byte `json:"value"`
-	ICS23 []byte `json:"ics23"`
-	Root  string `json:"root,omitempty"`
-}
-
 // proven gives out leaves of the state at one height, each checked against the app hash that the validators
 // signed. Which keys are looked up is decided by the caller from what was asked, never by the answer.
 type proven struct {
 	height uint64
 	root   crypto.Hash // of the state after height; it stands in the header after that
 	timeMS uint64      // of the block after height
-	items  map[string]*proofItem
-	used   []proofItem // in order of first use: what a receipt needs
+	items  map[string]*rpc.ProofItem
+	used   []rpc.ProofItem // in order of first use: what a receipt needs
 }
 
 // newProven indexes the items of a proof. Nothing is checked yet but that they can be told apart.
-func newProven(p *stateProof, root crypto.Hash, timeMS uint64) (*proven, error) {
+func newProven(p *rpc.Proof, root crypto.Hash, timeMS uint64) (*proven, error) {
 	if len(p.Items) > proofItemsMax {
 		return nil, lie(LieShape, "%d items, at most %d are possible", len(p.Items), proofItemsMax)
 	}
-	v := &proven{height: p.Height, root: root, timeMS: timeMS, items: make(map[string]*proofItem, len(p.Items))}
+	v := &proven{height: p.Height, root: root, timeMS: timeMS, items: make(map[string]*rpc.ProofItem, len(p.Items))}
 	for i := range p.Items {
 		item := &p.Items[i]
-		key, err := hex.DecodeString(item.Key)
-		if err != nil || len(key) == 0 || len(key) > merkle.KeyBytesMax {
+		key := item.Key
+		if len(key) == 0 || len(key) > merkle.KeyBytesMax {
 			return nil, lie(LieShape, "item %d has no key", i)
 		}
 		if v.items[string(key)] != nil {
-			return nil, lie(LieShape, "two items for the key %x", key)
+			return nil, lie(LieShape, "two items for the key %x", []byte(key))
 		}
 		v.items[string(key)] = item
 	}
