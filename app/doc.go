@@ -20,6 +20,10 @@
 //	               ^                                 │  ^   │ Finalize again:
 //	               └───────────── Commit ────────────┘  └───┘ the staged block is given up
 //
+// A query reads a version of the state that no block can change any more. A proof is of a version below the
+// newest, since the header that holds a block's root is the next one's; it is an ics23 proof of the stock spec for
+// a sparse Merkle tree (ics23.go).
+//
 // What the engine orders is either one signed transaction or a frame of them. A frame's result is the Merkle
 // root of the receipts inside; a single transaction's result is its receipt. How transactions are spread over
 // frames changes nothing but these results.

@@ -76,7 +76,7 @@ func (p *Prover) ProveRecord(bucket uint64, id ledger.TxID) ([]byte, error) {
 }
 
 // rebuiltTrees are the trees of replay buckets that were rebuilt last. One is rebuilt at a time: it costs up to
-// half a second of a processor, and a client that asks for many must not take more than one of them.
+// a third of a second of a processor, and a client that asks for many must not take more than one of them.
 type rebuiltTrees struct {
 	working sync.Mutex
 
@@ -92,7 +92,7 @@ type rebuiltTree struct {
 }
 
 const (
-	// rebuiltTreesMax bounds the rebuilt trees kept: up to 60 MB each, for a bucket that is full.
+	// rebuiltTreesMax bounds the rebuilt trees kept: up to 80 MB each, for a bucket that is full.
 	rebuiltTreesMax = 2
 	// rebuiltQueueMax bounds the callers who wait for one: some seconds.
 	rebuiltQueueMax = 16

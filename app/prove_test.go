@@ -234,19 +234,71 @@ func TestProveRecords(t *testing.T) {
 	}
 }
 
-// BenchmarkProve makes one proof of a leaf among 100,000.
+// BenchmarkProve makes one proof of a leaf, or of its absence, each time of another.
 func BenchmarkProve(b *testing.B) {
-	r := newReplica(b)
-	const accounts = 100_000
+	for _, accounts := range []int{100_000, 1_000_000} {
+		if testing.Short() && accounts > 100_000 {
+			continue
+		}
+		r := newReplica(b)
+		keys := r.fill(accounts)
+		p, err := r.app.OpenProver(0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for name, suffix := range map[string][]byte{"present": nil, "absent": {1}} {
+			b.Run(fmt.Sprintf("%s/%d", name, accounts), func(b *testing.B) {
+				b.ReportAllocs()
+				size := 0
+				for i := 0; b.Loop(); i++ {
+					proof, err := p.Prove(append(keys[i%accounts][:33:33], suffix...))
+					if err != nil {
+						b.Fatal(err)
+					}
+					size = len(proof)
+				}
+				b.ReportMetric(float64(size), "proof-bytes")
+			})
+		}
+		p.Close()
+	}
+}
+
+// fill commits so many accounts, and a block after them, and returns the accounts' keys in no order.
+func (r *replica) fill(accounts int) [][]byte {
+	r.t.Helper()
 	changes := make([]ledger.Change, accounts)
+	keys := make([][]byte, accounts)
 	for i := range changes {
 		id := crypto.Sum(binary.BigEndian.AppendUint64(nil, uint64(i)))
 		leaf := ledger.Account{Balances: []ledger.Balance{{Asset: usd(), Amount: ledger.Amount{Lo: uint64(i)}}}}
-		changes[i] = ledger.Change{Key: ledger.KeyAccount(crypto.Address(id)), Value: leaf.Append(nil)}
+		keys[i] = ledger.KeyAccount(crypto.Address(id))
+		changes[i] = ledger.Change{Key: keys[i], Value: leaf.Append(nil)}
 	}
-	keys := make([][]byte, accounts)
+	sortChanges(changes)
+	height := r.height()
+	for _, part := range [][]ledger.Change{changes, nil} {
+		height++
+		pending, err := r.store.Stage(store.Record{Height: height, TimeMS: at(height), Changes: part})
+		if err == nil {
+			err = r.store.Commit(pending)
+		}
+		if err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return keys
+}
+
+// BenchmarkRebuild rebuilds the tree of a bucket that is as full as it can be.
+func BenchmarkRebuild(b *testing.B) {
+	r := newReplica(b)
+	const records, bucket = 300_000, testBegin / 10_000
+	changes := make([]ledger.Change, records)
 	for i := range changes {
-		keys[i] = changes[i].Key
+		id := crypto.Sum(binary.BigEndian.AppendUint64(nil, uint64(i)))
+		record := ledger.Record{Height: 1, Index: uint32(i)}
+		changes[i] = ledger.Change{Key: ledger.KeyRecord(bucket, id), Value: record.Append(nil)}
 	}
 	sortChanges(changes)
 	pending, err := r.store.Stage(store.Record{Height: 1, TimeMS: at(1), Changes: changes})
@@ -256,32 +308,25 @@ func BenchmarkProve(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	pending, err = r.store.Stage(store.Record{Height: 2, TimeMS: at(2)})
-	if err == nil {
-		err = r.store.Commit(pending)
-	}
+	view := r.app.View()
+	defer view.Close()
+	encoded, err := view.Get(ledger.KeyBucket(bucket))
 	if err != nil {
 		b.Fatal(err)
 	}
-	p, err := r.app.OpenProver(0)
+	leaf, err := ledger.DecodeBucket(encoded)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer p.Close()
-	for name, suffix := range map[string][]byte{"present": nil, "absent": {1}} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			size := 0
-			for i := 0; b.Loop(); i++ {
-				proof, err := p.Prove(append(keys[i%accounts][:33:33], suffix...))
-				if err != nil {
-					b.Fatal(err)
-				}
-				size = len(proof)
-			}
-			b.ReportMetric(float64(size), "proof-bytes")
-		})
+	b.ReportAllocs()
+	for b.Loop() {
+		tree, err := view.RebuildReplayTree(bucket, leaf)
+		if err != nil {
+			b.Fatal(err)
+		}
+		tree.Close()
 	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*records), "ns/record")
 }
 
 func sortChanges(changes []ledger.Change) {

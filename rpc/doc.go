@@ -14,6 +14,7 @@
 //	GET  /v1/entries/{namespace}/{path...}       a register
 //	GET  /v1/validators · /v1/params             who decides, and by which numbers
 //	GET  /v1/blocks/{height}                     a block, ?receipts=list|packed with what it decided
+//	GET  /v1/light/{height} · /v1/genesis        signed headers and the genesis document: what proofs rest on
 //	GET  /v1/status · /v1/ready · /v1/live       the node itself
 //	GET  /v1/errors                              every error code there is
 //	GET  /openapi.json · /docs                   this list for programs, and for people
@@ -22,8 +23,10 @@
 //
 // Every answer that is not a success is an Error with a code of the one registry, whoever refused: the
 // ledger, this package or the HTTP machinery below it. Nothing waits without a bound and nothing that comes
-// from outside is held without one (limits.go). An answer says at which height it holds; it is what this one
-// node says ("verified": false), and a client that must not trust a node asks several.
+// from outside is held without one (limits.go). An answer says at which height it holds. It is what this one
+// node says ("verified": false); with ?proof=true it carries every leaf that it was computed from, each with an
+// ics23 proof under the root that the next block's header holds, so that a client need not trust the node.
+// What is absent is proven absent, in the body of the 404 if need be.
 //
 // # Example
 //
