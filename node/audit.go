@@ -65,10 +65,12 @@ func Fsck(ctx context.Context, c Config, progress func(AuditProgress)) (*FsckRep
 	if report.Faults == nil {
 		report.Faults = []Fault{}
 	}
-	if len(found.Heads) == 0 {
-		return report, nil // nothing to compare, or nothing that could be read
+	if len(found.Heads) == 0 && len(found.Faults) > 0 {
+		return report, nil // nothing could be read
 	}
-	if err := h.openBlocks(); err != nil {
+	if err := h.openBlocks(); errors.Is(err, fs.ErrNotExist) && len(found.Heads) == 0 {
+		return report, nil // neither has begun
+	} else if err != nil {
 		report.fault("CometBFT's databases", "%v", err)
 		return report, nil
 	}

@@ -153,6 +153,11 @@ func auditFsck(t *testing.T, home string) {
 				t.Fatal(err)
 			}
 		}, "CometBFT's databases: open blockstore.db"},
+		"a ledger that is gone": {func(t *testing.T, c Config) {
+			if err := errors.Join(os.RemoveAll(c.ledgerDir()), os.Mkdir(c.ledgerDir(), 0o700)); err != nil {
+				t.Fatal(err)
+			}
+		}, "the ledger: it ends at height 0, but CometBFT has had height"},
 		"a table of the ledger": {func(t *testing.T, c Config) {
 			tables, err := filepath.Glob(filepath.Join(c.ledgerDir(), "*.sst"))
 			if err != nil || len(tables) == 0 {

@@ -96,6 +96,11 @@ func Fsck(ctx context.Context, o FsckOptions) (*FsckReport, error) {
 	if o.Progress == nil {
 		o.Progress = func(FsckProgress) {}
 	}
+	if nothing, err := empty(o.Dir); err != nil {
+		return nil, fmt.Errorf("check store: %w", err)
+	} else if nothing {
+		return &FsckReport{}, nil
+	}
 	f := &fsck{ctx: ctx, options: o, tree: merkle.New(), leaves: make(map[uint64]*bucketLeaf)}
 	whole, err := f.checkTables()
 	if err != nil || !whole {

@@ -86,7 +86,7 @@ func openTable(data []byte) (t *table.Table, err error) {
 			err = errors.New("damaged")
 		}
 	}()
-	return table.OpenInMemoryTable(data, 1, &table.Options{BlockSize: 4 << 10, ChkMode: options.NoVerification})
+	return table.OpenInMemoryTable(data, 1, &table.Options{BlockSize: 4 << 10, ChkMode: options.OnBlockRead})
 }
 
 // verifyBlocks compares all blocks of a table with their checksums.
@@ -141,7 +141,8 @@ func openImage(dir, scratch string) (*readImage, error) {
 		WithValueLogFileSize(valueLogBytes)
 	db, err := openManaged(b)
 	if err != nil {
-		return nil, errors.Join(&imageError{err}, os.RemoveAll(to))
+		words := strings.ReplaceAll(err.Error(), to+string(filepath.Separator), "")
+		return nil, errors.Join(&imageError{errors.New(words)}, os.RemoveAll(to))
 	}
 	return &readImage{db: db, dir: to}, nil
 }
@@ -161,6 +162,17 @@ func openManaged(o badger.Options) (db *badger.DB, err error) {
 func (i *readImage) close() {
 	_ = i.db.Close()
 	_ = os.RemoveAll(i.dir)
+}
+
+// empty reports whether nothing was ever written to a directory, as far as its files tell.
+func empty(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if !slices.Contains(notInImage, e.Name()) {
+			return false, err
+		}
+	}
+	return true, err
 }
 
 // hasLog reports whether Badger was not closed in order.
