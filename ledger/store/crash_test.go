@@ -80,24 +80,26 @@ func TestCrashImages(t *testing.T) {
 	}
 }
 
-// takeImages runs the chain once and copies the directory at every fail point; with -short at the first of
-// each kind and at some others.
+// takeImages runs the chain once and copies the directory at the first fail point of each kind and at some
+// others; with -store.full at all.
 func takeImages(t *testing.T, m *model) (images []image, names []string) {
 	base := t.TempDir()
 	o := testOptions(filepath.Join(base, "run"))
 	var head uint64
 	var trying uint64
-	seen := make(map[string]int)
+	seen := make(map[string]bool)
+	rng := rand.New(rand.NewPCG(testSeed(t), 0))
 	o.FailPoint = func(name string) error {
 		now := head
 		if name == "commit.after" || name == "commit.head.after" {
 			now = trying
 		}
-		seen[name]++
+		first := !seen[name]
+		seen[name] = true
 		if kind, before := strings.CutSuffix(name, ".before"); before && !slices.Contains(names, kind) {
 			names = append(names, kind)
 		}
-		if testing.Short() && seen[name]%40 != 1 {
+		if !*fullFlag && !first && rng.IntN(40) > 0 {
 			return nil
 		}
 		dir := filepath.Join(base, fmt.Sprint(len(images)))

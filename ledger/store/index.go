@@ -81,6 +81,44 @@ func (s *Store) Receipt(id crypto.Hash) (ledger.Receipt, bool, error) {
 	return s.indexed(kindRefusal, id)
 }
 
+// Receipts returns the receipts of a block, in its order; they must not be changed. It fails with ErrFuture or
+// ErrPruned if the height is not there.
+func (s *Store) Receipts(height uint64) ([]ledger.Receipt, error) {
+	s.mu.RLock()
+	head, first, blocks, durable := s.current().Height, s.first(), s.blocks, s.durable
+	s.mu.RUnlock()
+	switch {
+	case height > head:
+		return nil, ErrFuture{Head: head}
+	case height < first:
+		return nil, ErrPruned{First: first}
+	case !durable:
+		return nil, nil // genesis, which has none
+	}
+	for _, b := range blocks {
+		if b.height == height {
+			return b.receipts, nil
+		}
+	}
+	var out []ledger.Receipt
+	err := s.read(newest, func(txn *badger.Txn) error {
+		e, err := readHead(txn, height)
+		if err != nil {
+			return err
+		}
+		return eachChunk(txn, e, sectionReceipts, func(chunk []byte) error {
+			return eachReceipt(chunk, func(r ledger.Receipt) error {
+				out = append(out, r)
+				return nil
+			})
+		})
+	})
+	if err != nil {
+		return nil, s.orPruned(height, err)
+	}
+	return out, nil
+}
+
 // indexed looks a transaction up in the index.
 func (s *Store) indexed(kind byte, id crypto.Hash) (r ledger.Receipt, ok bool, err error) {
 	err = s.read(newest, func(txn *badger.Txn) error {

@@ -100,11 +100,11 @@ func acknowledged(t *testing.T, cmd *exec.Cmd, lines *bufio.Scanner) (height uin
 func TestKilledAtWrites(t *testing.T) {
 	m := crashModel()
 	points, _ := takeNames(t, m)
-	step := 11
-	if testing.Short() {
-		step = 61
-	}
-	for point := 1; point <= points; point += step {
+	rng := rand.New(rand.NewPCG(testSeed(t), 0))
+	for point := 1 + rng.IntN(80); point <= points; point++ {
+		if !*fullFlag {
+			point = min(point+rng.IntN(80), points)
+		}
 		t.Run(fmt.Sprintf("write-%d", point), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -121,7 +121,7 @@ func TestKilledAtWrites(t *testing.T) {
 // TestKillStorm kills a process at random moments until its chain is complete.
 func TestKillStorm(t *testing.T) {
 	m := crashModel()
-	rng := rand.New(rand.NewPCG(crashSeed, 99))
+	rng := rand.New(rand.NewPCG(testSeed(t), 99))
 	dir := t.TempDir()
 	kills := 0
 	for finished, height := false, uint64(0); !finished; {

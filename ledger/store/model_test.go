@@ -274,6 +274,7 @@ func (m *model) check(t testing.TB, s *Store, head uint64, rng *rand.Rand) {
 		}
 		if rng == nil || rng.IntN(8) == 0 || h+1 > head {
 			m.checkView(t, v, h)
+			m.checkBlock(t, s, h)
 		}
 		v.Close()
 	}
@@ -309,6 +310,16 @@ func (m *model) checkView(t testing.TB, v *View, h uint64) {
 		if err != nil || !bytes.Equal(got, value) {
 			t.Fatalf("replay record %x at %d is %x (%v), want %x", key, h, got, err, value)
 		}
+	}
+}
+
+// checkBlock compares the receipts of one height.
+func (m *model) checkBlock(t testing.TB, s *Store, h uint64) {
+	t.Helper()
+	got, err := s.Receipts(h)
+	same := slices.EqualFunc(got, m.records[h].Receipts, func(a, b ledger.Receipt) bool { return a.Equal(&b) })
+	if err != nil || !same {
+		t.Fatalf("receipts of height %d are %v (%v), want %v", h, got, err, m.records[h].Receipts)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/tetradledger/tetrad/crypto/merkle"
 )
@@ -53,10 +54,41 @@ func (s *Store) open() (err error) {
 	if err := s.disk.check(); err != nil {
 		return err
 	}
+	if err := dropEmptyLogs(s.options.Dir); err != nil {
+		return err
+	}
 	if s.db, err = openBadger(s.options); err != nil {
 		return err
 	}
 	return s.load()
+}
+
+// dropEmptyLogs removes logs without a byte. Badger makes a log in two steps, the file and then its size; of a
+// process killed between them it leaves a file that it refuses to open afterwards, and that holds nothing.
+func dropEmptyLogs(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); ext != ".mem" && ext != ".vlog" {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if info.Size() > 0 {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closeFiles closes what is open, the lock last.

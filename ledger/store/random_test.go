@@ -2,11 +2,26 @@ package store
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
-var seedFlag = flag.Uint64("store.seed", 0, "run TestRandom with this seed alone")
+var (
+	seedFlag = flag.Uint64("store.seed", 0, "use this seed where a test chooses what to try")
+	fullFlag = flag.Bool("store.full", false, "try everything, where tests otherwise choose")
+)
+
+// testSeed is the seed of this run, which a test prints so that its choice can be repeated.
+func testSeed(t *testing.T) uint64 {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())%1_000_000 + 1
+	}
+	t.Logf("go test ./ledger/store -run '^%s$' -store.seed=%d", t.Name(), seed)
+	return seed
+}
 
 // testOptions keeps little of everything, so that short chains go through all of a store's life.
 func testOptions(dir string) Options {
@@ -25,16 +40,15 @@ func testOptions(dir string) Options {
 // TestRandom runs chains of random blocks with random background work, restarts and abandoned updates
 // between them, and compares every height that is readable with a map.
 func TestRandom(t *testing.T) {
-	seeds := []uint64{1, 2, 3, 4}
-	if testing.Short() {
-		seeds = seeds[:1]
-	}
+	seeds := []uint64{1, testSeed(t)}
 	if *seedFlag != 0 {
-		seeds = []uint64{*seedFlag}
+		seeds = seeds[1:]
+	}
+	for n := uint64(2); *fullFlag && n < 30; n++ {
+		seeds = append(seeds, n)
 	}
 	for _, seed := range seeds {
-		t.Logf("go test ./ledger/store -run TestRandom -store.seed=%d", seed)
-		runRandom(t, seed)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { runRandom(t, seed) })
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -60,6 +62,12 @@ func TestEmptyStore(t *testing.T) {
 	}
 	if _, err := s.ViewAt(1); !errors.Is(err, ErrFuture{Head: 0}) {
 		t.Errorf("view at 1 of an empty store: %v", err)
+	}
+	if _, err := s.Receipts(1); !errors.Is(err, ErrFuture{Head: 0}) {
+		t.Errorf("receipts at 1 of an empty store: %v", err)
+	}
+	if receipts, err := s.Receipts(0); len(receipts) > 0 || err != nil {
+		t.Errorf("receipts of an empty store: %v (%v)", receipts, err)
 	}
 	if s.DiskLow() {
 		t.Error("memory has a low disk")
@@ -201,6 +209,28 @@ func TestRefusals(t *testing.T) {
 	_, err = Open(other)
 	wantError(t, err, "belongs to the chain of genesis "+modelGenesis.String())
 	m.check(t, openStore(t, o), 3, nil)
+}
+
+// TestEmptyLogs: a process killed while Badger makes a log leaves one without a byte.
+func TestEmptyLogs(t *testing.T) {
+	m := newModel(12, 6, 0)
+	o := testOptions(t.TempDir())
+	for h := uint64(1); h <= m.height(); h++ {
+		s := openStore(t, o)
+		if h == 1 {
+			m.initStore(t, s)
+		}
+		commitRecord(t, s, m.records[h])
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"00099.mem", "000099.vlog"} {
+			if err := os.WriteFile(filepath.Join(o.Dir, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	m.check(t, openStore(t, o), m.height(), nil)
 }
 
 // TestDamagedState changes what is on disk behind the store's back.
