@@ -15,8 +15,15 @@
 // nobody could be asked in time, never that nothing happened. Reads see at least what this client has already
 // seen, on whichever node they land. Answers are bounded in size and redirects are not followed.
 //
-// What a node says is believed: proofs that need no trust are served later. AskQuorum asks so many nodes that
-// one of them must be honest, and names those that disagree.
+// What a node says to a Client is believed. AskQuorum asks so many nodes that one of them must be honest, and
+// names those that disagree.
+//
+// Verified believes no node at all. It knows the genesis hash, follows the headers that the network's validators
+// signed from there on (or from a newer header that the user was given), and checks every answer against the app
+// hash in one of them: that it is about the key that was asked for, of the height that was asked for, not too
+// old, and complete. A node that is caught is named in an error that is an ErrLie and says which check it was;
+// two blocks of one height, both signed, are kept as evidence. A Receipt proves offline, to anybody who has the
+// genesis hash, what became of a transaction, or that nothing ever will.
 //
 // # Example
 //
@@ -27,4 +34,8 @@
 //	...
 //	if _, err := c.Submit(ctx, tx.Raw); err != nil { ... }
 //	outcome, err := c.WaitCommitted(ctx, tx)
+//	...
+//	v, err := client.NewVerified(client.VerifiedOptions{Options: options, ChainID: chainID, GenesisHash: genesisHash})
+//	...
+//	balance, err := v.Balance(ctx, account, "usd", client.ReadOptions{}) // proven, or errors.Is(err, client.ErrLie)
 package client

@@ -61,10 +61,8 @@ func (l *lightClient) header(ctx context.Context, node string, height uint64) (*
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.store.empty() && l.trustHeight > 0 {
-		if err := l.trustGiven(ctx, node); err != nil {
-			return nil, err
-		}
+	if err := l.trustGiven(ctx, node); err != nil {
+		return nil, err
 	}
 	exact, before, after := l.store.around(height)
 	if exact != nil {
@@ -110,32 +108,55 @@ func (a anchor) height() int64 {
 	return a.block.Height
 }
 
-// base chooses the newest header below that is still worth something. Where there is none, a trusted header
-// above will do, from which one can walk back; base then returns nothing.
+// base chooses the newest header below that is still worth something, or else the genesis document. Where
+// neither is, a trusted header above will do, from which one can walk back; base then returns nothing.
 func (l *lightClient) base(ctx context.Context, node string, before, after *cmttypes.LightBlock) (anchor, error) {
 	now := l.now()
-	switch {
-	case before != nil && !cmtlight.HeaderExpired(before.SignedHeader, l.period, now):
+	if before != nil && !cmtlight.HeaderExpired(before.SignedHeader, l.period, now) {
 		return anchor{block: before}, nil
+	}
+	if l.trustHeight == 0 {
+		if err := l.loadGenesis(ctx, node); err != nil {
+			return anchor{}, err
+		}
+		if l.genesis.time.Add(l.period).After(now) {
+			return anchor{genesis: l.genesis}, nil
+		}
+	}
+	switch {
 	case after != nil:
 		return anchor{}, nil
 	case before != nil:
 		return anchor{}, &TrustExpiredError{Height: uint64(before.Height), Time: before.Time, Period: l.period}
-	case l.genesis == nil:
-		genesis, err := l.client.fetchGenesis(ctx, node, l.genesisHash, l.chainID)
-		if err != nil {
-			return anchor{}, err
-		}
-		l.genesis = genesis
-	}
-	if !l.genesis.time.Add(l.period).After(now) {
+	default:
 		return anchor{}, &TrustExpiredError{Time: l.genesis.time, Period: l.period}
 	}
-	return anchor{genesis: l.genesis}, nil
 }
 
-// trustGiven begins with the header that the user got from somebody.
+// loadGenesis gets the genesis document, unless it is there already.
+func (l *lightClient) loadGenesis(ctx context.Context, node string) error {
+	if l.genesis != nil {
+		return nil
+	}
+	genesis, err := l.client.fetchGenesis(ctx, node, l.genesisHash, l.chainID)
+	if err == nil {
+		l.genesis = genesis
+	}
+	return err
+}
+
+// trustGiven begins with the header that the user got from somebody, if there is one and it is not known yet.
+// It counts for more than what an earlier run believed.
 func (l *lightClient) trustGiven(ctx context.Context, node string) error {
+	if l.trustHeight == 0 {
+		return nil
+	}
+	if exact, _, _ := l.store.around(l.trustHeight); exact != nil {
+		if !bytes.Equal(exact.Hash(), l.trustHash[:]) {
+			return fmt.Errorf("header %d was trusted before as %s and is given now as %s: one of the two is not the network's", l.trustHeight, exact.Hash(), l.trustHash)
+		}
+		return nil
+	}
 	block, err := l.client.fetchBlock(ctx, node, l.chainID, l.trustHeight)
 	if err != nil {
 		return err

@@ -116,16 +116,10 @@ func (l *lightClient) documents(ctx context.Context, node string, r *Receipt) er
 	return err
 }
 
-// genesisDocument gets the document, unless it is there already.
+// genesisDocument gives the document that all trust comes from.
 func (l *lightClient) genesisDocument(ctx context.Context, node string) (*genesisTrust, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.genesis != nil {
-		return l.genesis, nil
-	}
-	genesis, err := l.client.fetchGenesis(ctx, node, l.genesisHash, l.chainID)
-	if err == nil {
-		l.genesis = genesis
-	}
-	return genesis, err
+	err := l.loadGenesis(ctx, node)
+	return l.genesis, err
 }

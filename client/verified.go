@@ -53,6 +53,7 @@ type Verified struct {
 	light  *lightClient
 	maxAge time.Duration
 	now    func() time.Time
+	wait   time.Duration // how long a node may take to prove the session's height
 }
 
 // NewVerified makes a Verified. It reads the trusted headers of earlier runs and sends nothing yet.
@@ -80,7 +81,7 @@ func NewVerified(o VerifiedOptions) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verified{client: c, maxAge: o.MaxAge, now: o.Now, light: &lightClient{
+	return &Verified{client: c, maxAge: o.MaxAge, now: o.Now, wait: proveWait, light: &lightClient{
 		client: c, chainID: o.ChainID, genesisHash: o.GenesisHash, period: o.TrustingPeriod, now: o.Now,
 		trustHeight: o.TrustHeight, trustHash: o.TrustHash, store: store,
 	}}, nil
@@ -182,7 +183,7 @@ func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r r
 		least = v.client.Token()
 	}
 	r.query.Set("proof", "true")
-	for deadline := v.now().Add(proveWait); ; {
+	for deadline := v.now().Add(v.wait); ; {
 		text, refusal, proof, err := v.exchangeProof(ctx, node, r)
 		if err == nil && proof == nil {
 			err = lie(LieUnproven, "to %s", r.path)

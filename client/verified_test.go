@@ -290,6 +290,7 @@ func TestLies(t *testing.T) {
 	for _, l := range liars {
 		t.Run(l.name, func(t *testing.T) {
 			v := p.verified(t, VerifiedOptions{Options: Options{MinHeight: 2}})
+			v.wait = 100 * time.Millisecond
 			if change := l.tell(p); change != nil {
 				p.lies(0, change)
 			} else {
