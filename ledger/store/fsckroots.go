@@ -23,24 +23,24 @@ func (f *fsck) checkRoots() error {
 		return nil
 	}
 	f.tree.Keep(1)
+	if f.bounds[0] > 0 {
+		if err := f.loadFlat(base.Height); err != nil {
+			return err
+		}
+		f.compareRoot(*base)
+	}
 	total := f.Head.Height - base.Height + 1
 	for _, e := range f.heads {
-		if e.Height < base.Height {
+		if e.Height < base.Height || e.Height == base.Height && f.bounds[0] > 0 {
 			continue
 		}
 		if err := f.step("roots", e.Height-base.Height, total); err != nil {
 			return err
 		}
-		if e.Height == base.Height && f.bounds[0] > 0 {
-			if err := f.loadFlat(e.Height); err != nil {
+		f.applyRecord(e)
+		if f.isBoundary(e.Height + 1) {
+			if err := f.compareFlat(e.Height); err != nil {
 				return err
-			}
-		} else {
-			f.applyRecord(e)
-			if f.isBoundary(e.Height + 1) {
-				if err := f.compareFlat(e.Height); err != nil {
-					return err
-				}
 			}
 		}
 		f.compareRoot(e)
@@ -123,7 +123,7 @@ func (f *fsck) loadFlat(height uint64) error {
 		if err := f.add(l, key, value); err != nil || len(l.batch) < loadKeysMax {
 			return err
 		}
-		part++
+		part++ // below the number of any height
 		f.tree.Commit(f.tree.Stage(part, l.batch))
 		l.batch, l.arena = l.batch[:0], l.arena[:0]
 		return f.step("flat keys", f.Counts.FlatKeys, 0)
@@ -146,7 +146,7 @@ func (f *fsck) eachFlat(height uint64, fn func(key, value []byte) error) error {
 func (f *fsck) compareFlat(height uint64) error {
 	view := f.tree.Current()
 	defer view.Close()
-	var seen, same uint64
+	var same uint64
 	err := f.eachFlat(height, func(key, value []byte) error {
 		want, ok := view.Get(key)
 		switch {
@@ -159,10 +159,7 @@ func (f *fsck) compareFlat(height uint64) error {
 			same++
 		}
 		f.Counts.FlatKeys++
-		if seen++; seen%stepEvery == 0 {
-			return f.step("flat keys", seen, max(seen, view.Len()))
-		}
-		return nil
+		return f.ctx.Err()
 	})
 	if err != nil || same == view.Len() {
 		return err

@@ -41,16 +41,11 @@ func (b *receiptBlock) find(id crypto.Hash) (ledger.Receipt, bool) {
 	return b.receipts[i], true
 }
 
-// decides reports whether a receipt settles what becomes of its transaction. Refusals for its bytes, its
-// signatures or its time do not: they use up neither nonce nor sequence number, and since an identifier
-// covers no signatures, a forged copy may be refused before the true one is committed.
-func decides(r *ledger.Receipt) bool {
-	switch r.Outcome().Info().Class {
-	case ledger.ClassMalformed, ledger.ClassAuth, ledger.ClassReplay:
-		return false
-	}
-	return true
-}
+// decides reports whether a receipt settles what becomes of its transaction: it was committed, or an
+// operation of it failed. Refusals before any operation ran do not: they use up neither nonce nor sequence
+// number, and since an identifier covers no signatures, a forged copy may be refused before the true one is
+// committed.
+func decides(r *ledger.Receipt) bool { return r.Outcome() == ledger.CodeOK || r.Op > 0 }
 
 // Receipt returns what became of a transaction: the receipt that decided it if there is one, otherwise the
 // latest that refused it.

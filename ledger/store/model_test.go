@@ -148,7 +148,7 @@ func (m *model) transaction(r *Record, index uint32) {
 	case n == 2 && len(m.pending) > 0:
 		id, m.pending = m.pending[0], m.pending[1:]
 	case n == 3:
-		outcome.Code = ledger.CodeInsufficientFunds
+		outcome.Code, outcome.Op = ledger.CodeUnsupportedPolicy, 2
 	}
 	bucket := m.params.Bucket(r.TimeMS + 1 + uint64(m.rng.IntN(int(m.params.ValidForMaxMS))))
 	if m.params.BucketEndMS(bucket) <= r.TimeMS {
