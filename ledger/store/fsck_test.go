@@ -70,6 +70,15 @@ func TestFsckClean(t *testing.T) {
 		n.Replay == 0 || n.Buckets < 3 || n.Receipts < 7*n.Roots || n.Index < 6*30 {
 		t.Errorf("counts: %+v", n)
 	}
+	// A process killed while Badger makes its files leaves empty ones.
+	for _, name := range []string{"00099.mem", "000099.vlog"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again := runFsck(t, dir, c.doc.Hash()); len(again.Faults) > 0 || again.Counts != n {
+		t.Errorf("with empty logs: %+v", again)
+	}
 	if other := runFsck(t, dir, crypto.Hash{1}); len(other.Faults) == 0 || !strings.Contains(other.Faults[0].What, "belongs to the chain of genesis") {
 		t.Errorf("another genesis: %v", other.Faults)
 	}

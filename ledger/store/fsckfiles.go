@@ -178,7 +178,14 @@ func empty(dir string) (bool, error) {
 // hasLog reports whether Badger was not closed in order.
 func hasLog(dir string) (bool, error) {
 	logs, err := filepath.Glob(filepath.Join(dir, "*.mem"))
-	return len(logs) > 0, err
+	return slices.ContainsFunc(logs, func(path string) bool { return !emptyLog(path) }), err
+}
+
+// emptyLog reports whether a file is a log without a byte, which Badger refuses and Open removes.
+func emptyLog(path string) bool {
+	ext := filepath.Ext(path)
+	info, err := os.Stat(path)
+	return (ext == ".mem" || ext == ".vlog") && err == nil && info.Size() == 0
 }
 
 // notInImage are files that belong to a process, not to the data.
@@ -199,6 +206,9 @@ func mirror(from, to string, copies bool) error {
 			continue
 		}
 		source, target := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
+		if emptyLog(source) {
+			continue
+		}
 		if copies {
 			err = copyFile(source, target)
 		} else {
