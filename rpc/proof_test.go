@@ -166,3 +166,31 @@ func TestLaneHasNoRecord(t *testing.T) {
 		}
 	}
 }
+
+// TestLargestProof: an account that holds as many assets as it can is proven in one answer, of a size that
+// clients can count on.
+func TestLargestProof(t *testing.T) {
+	l := rpctest.NewLedger("tetrad-test", startMS)
+	const assets = ledger.BalancesInline + ledger.PagesMax*ledger.BalancesPerPage - 1 // and usd
+	fund(t, l, assets)
+	l.Seal()
+	h := rpc.NewHandler(l.Node("node0"), rpc.Options{})
+	rec := ask(h, "GET", rpc.PathAccounts+"/"+rpctest.Address("bob").String()+"?proof=true", nil)
+	size := rec.Body.Len()
+	var account rpc.Account
+	if err := json.Unmarshal(rec.Body.Bytes(), &account); err != nil || account.Proof == nil {
+		t.Fatalf("%d %v", rec.Code, err)
+	}
+	if n := len(account.Proof.Items); n != 1+ledger.PagesMax+assets+1 {
+		t.Errorf("%d items", n)
+	}
+	for i := range account.Proof.Items {
+		if err := checkItem(account.Proof, i); err != nil {
+			t.Errorf("item %d: %v", i, err)
+		}
+	}
+	if size > 4<<20 {
+		t.Errorf("%d bytes", size)
+	}
+	t.Logf("%d bytes", size)
+}

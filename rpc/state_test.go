@@ -26,7 +26,7 @@ func read[T any](t *testing.T, l *rpctest.Ledger, path string) T {
 // do puts drafts through, one block each.
 func do(t *testing.T, l *rpctest.Ledger, key string, d *client.Draft) {
 	t.Helper()
-	tx, err := d.ValidUntilMS(startMS + 60_000).Sign(crypto.DevKey(key))
+	tx, err := d.ValidUntilMS(startMS + 500_000).Sign(crypto.DevKey(key))
 	if err != nil {
 		t.Fatal(err)
 	}
