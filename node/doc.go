@@ -16,6 +16,7 @@
 //   - Peers that are not on the allow-list are dropped, on both transports.
 //   - A node whose consensus has died does not live on: Done is closed with ErrConsensusDead, so that the
 //     process can end and be restarted.
+//   - Fsck and Replay audit a home on which nothing runs, and leave it as it was, byte for byte.
 //   - Any number of nodes can live in one process, which is how the tests make networks.
 //
 // # Example

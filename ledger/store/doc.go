@@ -54,6 +54,14 @@
 // Open reads the flat keys at the last mark, applies the change records above it, compares the root with the
 // head's, and rebuilds the buckets that are not on disk, comparing their roots with their leaves.
 //
+// # Check
+//
+// Fsck reads everything there is and compares what is there twice: files with checksums, values with their
+// encoding, the root of every height with its head, flat keys with the records they were folded from, replay
+// records with the leaves of their buckets, balances with supplies, the index with the receipts. It works on
+// links to the files, or on a copy where a crash left a log: Badger changes files even when it only reads. Of a
+// log that was cut short it cannot tell; whoever knows how high the store was can.
+//
 // # Limits
 //
 // State must fit in memory. Bits that flip on disk are noticed in everything Open reads; what is read later,
