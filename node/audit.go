@@ -77,7 +77,14 @@ func Fsck(ctx context.Context, c Config, progress func(AuditProgress)) (*FsckRep
 	return report, report.compareBlocks(ctx, h, found.Heads)
 }
 
+// faultsMax bounds what a report lists: where one root differs, all those after it may.
+const faultsMax = 1100
+
 func (r *FsckReport) fault(where, format string, args ...any) {
+	if len(r.Faults) >= faultsMax {
+		r.Unlisted++
+		return
+	}
 	r.Faults = append(r.Faults, Fault{Where: where, What: fmt.Sprintf(format, args...)})
 }
 

@@ -301,3 +301,14 @@ func blockHash(t *testing.T, c Config, height uint64) []byte {
 	}
 	return h.blocks.LoadBlockMeta(int64(height)).BlockID.Hash
 }
+
+// TestFsckListsABoundedNumber of faults and counts the rest.
+func TestFsckListsABoundedNumber(t *testing.T) {
+	var r FsckReport
+	for range faultsMax + 1 {
+		r.fault("here", "something")
+	}
+	if len(r.Faults) != faultsMax || r.Unlisted != 1 {
+		t.Errorf("%d faults, %d unlisted", len(r.Faults), r.Unlisted)
+	}
+}
