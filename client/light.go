@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cmtmath "github.com/cometbft/cometbft/libs/math"
@@ -45,7 +46,8 @@ type lightClient struct {
 	trustHeight uint64
 	trustHash   crypto.Hash
 
-	mu      sync.Mutex // one walk at a time; guards genesis
+	given   atomic.Bool // the trusted header is in the store
+	mu      sync.Mutex  // one walk at a time; guards genesis
 	genesis *genesisTrust
 	store   *lightStore
 }
@@ -56,7 +58,7 @@ func (l *lightClient) header(ctx context.Context, node string, height uint64) (*
 	if height == 0 || height > math.MaxInt64/2 {
 		return nil, from(node, height, lie(LieHeader, "there is no such height"))
 	}
-	if exact, _, _ := l.store.around(height); exact != nil {
+	if exact, _, _ := l.store.around(height); exact != nil && (l.trustHeight == 0 || l.given.Load()) {
 		return exact, nil
 	}
 	l.mu.Lock()
@@ -64,6 +66,7 @@ func (l *lightClient) header(ctx context.Context, node string, height uint64) (*
 	if err := l.trustGiven(ctx, node); err != nil {
 		return nil, err
 	}
+	l.given.Store(true)
 	exact, before, after := l.store.around(height)
 	if exact != nil {
 		return exact, nil

@@ -125,6 +125,18 @@ func TestGivenTrust(t *testing.T) {
 	if _, err := v.Asset(within(t, time.Minute), "usd", ReadOptions{}); !errors.As(err, &lie) || lie.Kind != LieHeader {
 		t.Errorf("another header at the trusted height: %v", err)
 	}
+	home := t.TempDir()
+	v = p.verified(t, VerifiedOptions{Home: home})
+	if _, err := v.Asset(within(t, time.Minute), "usd", ReadOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	v = p.verified(t, VerifiedOptions{Home: home, TrustHeight: 50, TrustHash: crypto.Sum([]byte("no"))})
+	if _, err := v.Asset(within(t, time.Minute), "usd", ReadOptions{}); !errors.As(err, &lie) || lie.Kind != LieHeader {
+		t.Errorf("another header at the trusted height, where an earlier run trusted the newest: %v", err)
+	}
 	p.lies(0, forge(func(b *cmttypes.LightBlock) {
 		if b.Height == 31 {
 			b.AppHash[0] ^= 1

@@ -62,22 +62,33 @@ func (v *Verified) Receipt(ctx context.Context, tx Signed) (*Receipt, error) {
 // WaitReceipt waits until a transaction's outcome can be proven, and makes the receipt. When the context ends
 // first, the error is an ErrUnknownOutcome.
 func (v *Verified) WaitReceipt(ctx context.Context, tx Signed) (*Receipt, error) {
+	return awaitProof(ctx, v, tx, v.Receipt)
+}
+
+// WaitOutcome waits until a transaction's outcome can be proven, and checks the proof. When the context ends
+// first, the error is an ErrUnknownOutcome.
+func (v *Verified) WaitOutcome(ctx context.Context, tx Signed) (rpc.TxStatus, error) {
+	return awaitProof(ctx, v, tx, v.Outcome)
+}
+
+// awaitProof waits until a node says that the transaction is decided, and then until it can prove that.
+func awaitProof[T any](ctx context.Context, v *Verified, tx Signed, try func(context.Context, Signed) (T, error)) (T, error) {
+	var nothing T
 	if _, err := v.client.WaitCommitted(ctx, tx); err != nil {
-		return nil, err
+		return nothing, err
 	}
 	for {
-		r, err := v.Receipt(ctx, tx)
-		if err == nil || errors.Is(err, ErrLie) {
-			return r, err
+		out, err := try(ctx, tx)
+		if err == nil || errors.Is(err, ErrLie) || errors.Is(err, errPruned) {
+			return out, err
 		}
-		if errors.Is(err, errPruned) {
-			return nil, err
-		}
-		if !errors.Is(err, ErrUndecided) && !errors.Is(err, ErrNoNode) && !elsewhere(err) {
-			return nil, err
+		var refused *rpc.Error
+		later := errors.As(err, &refused) && refused.Retryable
+		if !later && !errors.Is(err, ErrUndecided) && !errors.Is(err, ErrNoNode) {
+			return nothing, err
 		}
 		if !pause(ctx, receiptPause) {
-			return nil, &UnknownOutcomeError{TxID: tx.TxID, Last: err}
+			return nothing, &UnknownOutcomeError{TxID: tx.TxID, Last: err}
 		}
 	}
 }

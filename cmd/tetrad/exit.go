@@ -96,6 +96,8 @@ func (f *failure) next(format string, args ...any) *failure {
 // exitTable says how every typed error of the packages below ends a command. Rows are tried in order; one
 // returns nil for errors that are not its own.
 var exitTable = []func(error) *failure{
+	exitOfLie,
+	exitOfTrust,
 	exitIs(crypto.ErrWrongPassphrase, exitKey, "wrong_passphrase", "key"),
 	exitIs(crypto.ErrKeyNotFound, exitKey, "no_such_key", "key"),
 	exitIs(crypto.ErrKeyExists, exitError, "key_exists", "key"),

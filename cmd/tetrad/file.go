@@ -77,7 +77,9 @@ func readJSON(path string, into any) (found bool, err error) {
 const inputBytesMax = 4 << 20
 
 // readInput reads the file a person named; "-" is standard input.
-func (c *cli) readInput(path string) ([]byte, error) {
+func (c *cli) readInput(path string) ([]byte, error) { return c.readUpTo(path, inputBytesMax) }
+
+func (c *cli) readUpTo(path string, maxBytes int64) ([]byte, error) {
 	source := c.in
 	if path != "-" {
 		file, err := os.Open(path)
@@ -87,7 +89,7 @@ func (c *cli) readInput(path string) ([]byte, error) {
 		defer file.Close()
 		source = file
 	}
-	data, err := readAtMost(source, inputBytesMax)
+	data, err := readAtMost(source, maxBytes)
 	if err != nil {
 		return nil, usagef("cannot read %s: %v", path, plainCause(err))
 	}

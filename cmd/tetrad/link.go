@@ -21,8 +21,10 @@ type chainIdentity struct {
 // link is this client home's connection to the network.
 type link struct {
 	*client.Client
-	chain   chainIdentity
-	session *session
+	reads    reader           // answers queries
+	verified *client.Verified // nil unless something is to be proven
+	chain    chainIdentity
+	session  *session
 }
 
 // connect makes a link. It asks a node for the chain's identity only if client.toml does not have it.
@@ -37,11 +39,19 @@ func (c *cli) connect(ctx context.Context, consistency string) (*link, error) {
 	}
 	l.session = openSession(home, l.chain.genesis.String())
 	l.Client, err = c.newClient(consistency, l.session.height())
+	l.reads = l.Client
 	return l, err
 }
 
 // close remembers how far the network was, for the next command's reads.
-func (l *link) close() { l.session.saw(l.Token()) }
+func (l *link) close() {
+	height := l.Token()
+	if l.verified != nil {
+		height = max(height, l.verified.Client().Token())
+	}
+	l.session.saw(height)
+	l.closeVerified()
+}
 
 func (c *cli) newClient(consistency string, minHeight uint64) (*client.Client, error) {
 	endpoints, err := c.endpoints()

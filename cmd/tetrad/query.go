@@ -18,6 +18,8 @@ import (
 type queryFlags struct {
 	consistency string
 	height      uint64
+	trust       string
+	fresh       string // how fresh an answer must be: what is left of consistency without "verified"
 }
 
 func newQuery(c *cli) *cobra.Command {
@@ -26,11 +28,14 @@ func newQuery(c *cli) *cobra.Command {
 		Aliases: []string{"q"},
 		Short:   "Ask what the ledger says",
 		Long: `Ask what the ledger says. Reads see at least what earlier commands of this home have seen, on whichever
-node they land (--consistency session). Answers are what the node says: "verified" is false until nodes serve proofs.`,
+node they land (--consistency session). With --consistency verified+session nodes must prove what they say, against
+block headers that the validators signed, and the genesis hash in client.toml is all that is believed: "verified" is
+then true, and a node that does not tell the truth ends the command with exit code 9.`,
 	}
 	var q queryFlags
 	f := cmd.PersistentFlags()
-	f.StringVar(&q.consistency, "consistency", rpc.ConsistencySession, "session (not older than what this home has seen) or eventual")
+	f.StringVar(&q.consistency, "consistency", rpc.ConsistencySession, "session (not older than what this home has seen) or eventual; verified+session and verified make the node prove its answer")
+	f.StringVar(&q.trust, "trust", "", "begin verification with a block header from somebody you trust, as `HEIGHT:HASH`")
 	f.Uint64Var(&q.height, "height", 0, "read the state after this block instead of the newest")
 	cmd.AddCommand(newQueryAccount(c, &q), newQueryBalance(c, &q), newQueryAsset(c, &q), newQuerySupply(c, &q),
 		newQueryEntry(c, &q), newQueryValidators(c, &q), newQueryParams(c, &q), newQueryBlock(c, &q))
@@ -39,30 +44,31 @@ node they land (--consistency session). Answers are what the node says: "verifie
 }
 
 func (q *queryFlags) options() client.ReadOptions {
-	return client.ReadOptions{Height: q.height, Consistency: q.consistency}
-}
-
-func (q *queryFlags) check() error {
-	switch q.consistency {
-	case rpc.ConsistencySession, rpc.ConsistencyEventual:
-		return nil
-	case "verified", "strong", "bounded":
-		return usagef("--consistency %s is not available yet: nodes do not serve proofs in this version", q.consistency).
-			next("use session or eventual")
-	}
-	return usagef("--consistency must be session or eventual, not %q", q.consistency)
+	return client.ReadOptions{Height: q.height, Consistency: q.fresh}
 }
 
 // ask runs one read and prints its answer.
 func ask[T any](ctx context.Context, c *cli, q *queryFlags, read func(ctx context.Context, l *link) (T, error), human func(w io.Writer, v T)) error {
-	if err := q.check(); err != nil {
+	verified, fresh, err := q.level()
+	if err != nil {
 		return err
+	}
+	q.fresh = fresh
+	if verified {
+		if _, err := c.trusted(); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
-	l, err := c.connect(ctx, q.consistency)
+	l, err := c.connect(ctx, fresh)
 	if err != nil {
 		return err
+	}
+	if verified {
+		if err := l.believeNobody(c, fresh, q.trust); err != nil {
+			return err
+		}
 	}
 	defer l.close()
 	v, err := read(ctx, l)
@@ -92,7 +98,7 @@ func newQueryAccount(c *cli, q *queryFlags) *cobra.Command {
 				return err
 			}
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Account, error) {
-				a, err := l.Account(ctx, address.String(), q.options())
+				a, err := l.reads.Account(ctx, address.String(), q.options())
 				a.Account = args[0]
 				return a, err
 			}, writeAccount)
@@ -138,8 +144,9 @@ func newQueryBalance(c *cli, q *queryFlags) *cobra.Command {
 				return err
 			}
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Balance, error) {
-				b, err := l.Balance(ctx, address.String(), args[1], q.options())
+				b, err := l.reads.Balance(ctx, address.String(), args[1], q.options())
 				b.Account = args[0]
+				b.Consistency = describe(b.Verified, q.fresh)
 				return b, err
 			}, func(w io.Writer, b rpc.Balance) {
 				g := newGrid("account", "asset", "amount", "available", "height").right(2, 3, 4)
@@ -157,7 +164,7 @@ func newQueryAsset(c *cli, q *queryFlags) *cobra.Command {
 		Args:  names("CODE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Asset, error) {
-				return l.Asset(ctx, args[0], q.options())
+				return l.reads.Asset(ctx, args[0], q.options())
 			}, func(w io.Writer, a rpc.Asset) {
 				fields(w, "asset", a.Asset, "issuer", a.Issuer, "decimals", fmt.Sprint(a.Scale),
 					"supply", grouped(a.Supply), "max supply", grouped(a.MaxSupply), "height", fmt.Sprint(a.Height))
@@ -182,7 +189,7 @@ func newQuerySupply(c *cli, q *queryFlags) *cobra.Command {
 		Args:  names("CODE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (supplyDocument, error) {
-				a, err := l.Asset(ctx, args[0], q.options())
+				a, err := l.reads.Asset(ctx, args[0], q.options())
 				return supplyDocument{a.Asset, a.Supply, a.MaxSupply, a.Height, a.Verified}, err
 			}, func(w io.Writer, s supplyDocument) {
 				g := newGrid("asset", "supply", "max supply", "height").right(1, 2, 3)
@@ -205,7 +212,7 @@ func newQueryEntry(c *cli, q *queryFlags) *cobra.Command {
 				return err
 			}
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Entry, error) {
-				return l.Entry(ctx, address.String(), args[1], q.options())
+				return l.reads.Entry(ctx, address.String(), args[1], q.options())
 			}, func(w io.Writer, e rpc.Entry) {
 				value := fmt.Sprintf("%d bytes of binary data (-o json has them)", len(e.Value))
 				if e.Text != nil {
@@ -225,7 +232,7 @@ func newQueryValidators(c *cli, q *queryFlags) *cobra.Command {
 		Args:  names(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Validators, error) {
-				return l.Validators(ctx, q.options())
+				return l.reads.Validators(ctx, q.options())
 			}, func(w io.Writer, v rpc.Validators) {
 				g := newGrid("name", "power", "faults", "validator").right(1, 2)
 				for _, one := range v.Validators {
@@ -244,7 +251,7 @@ func newQueryParams(c *cli, q *queryFlags) *cobra.Command {
 		Args:  names(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Params, error) {
-				return l.Params(ctx, q.options())
+				return l.reads.Params(ctx, q.options())
 			}, func(w io.Writer, p rpc.Params) {
 				ms := func(n uint64) string { return (time.Duration(n) * time.Millisecond).String() }
 				fields(w, "longest validity", ms(p.Params.ValidForMaxMS), "replay bucket", ms(p.Params.ReplayBucketMS),
@@ -270,6 +277,9 @@ func newQueryBlock(c *cli, q *queryFlags) *cobra.Command {
 					return usagef("height %q is not a positive number", args[0])
 				}
 				height = n
+			}
+			if strings.Contains(q.consistency, consistencyVerified) {
+				return usagef("blocks are not proven yet; use --consistency session")
 			}
 			which := client.ReceiptsNone
 			if receipts {

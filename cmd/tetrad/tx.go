@@ -72,7 +72,7 @@ func (t *txFlags) addScales(cmd *cobra.Command) {
 }
 
 func (t *txFlags) addWait(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&t.wait, "wait", waitCommitted, "what to wait for: none, accepted (by a node) or committed (in a block)")
+	cmd.Flags().StringVar(&t.wait, "wait", waitCommitted, "what to wait for: none, accepted (by a node), committed (in a block) or proof (that a node cannot have made up)")
 }
 
 func (t *txFlags) check() error {
@@ -99,12 +99,10 @@ func (t *txFlags) check() error {
 
 func checkWait(wait string) error {
 	switch wait {
-	case waitNone, waitAccepted, waitCommitted:
+	case waitNone, waitAccepted, waitCommitted, waitProof:
 		return nil
-	case waitProof:
-		return usagef("--wait proof is not available yet: nodes do not serve proofs in this version").next("use --wait committed")
 	}
-	return usagef("--wait must be none, accepted or committed, not %q", wait)
+	return usagef("--wait must be none, accepted, committed or proof, not %q", wait)
 }
 
 // txDocument is what tx commands print.
@@ -116,6 +114,7 @@ type txDocument struct {
 	Code    uint32     `json:"code"`
 	Op      uint32     `json:"op,omitempty"`
 	Account string     `json:"account,omitempty"`
+	Proven  bool       `json:"verified,omitempty"`
 	DryRun  bool       `json:"dry_run,omitempty"`
 	Error   *errorBody `json:"error,omitempty"`
 }
@@ -174,9 +173,15 @@ func (c *cli) announce(id crypto.Hash, stored bool) {
 
 // deliver sends a signed transaction, waits as asked, and prints what became of it.
 func (c *cli) deliver(ctx context.Context, l *link, signed client.Signed, wait, created string) error {
+	if wait == waitProof {
+		if err := l.believeNobody(c, "", ""); err != nil {
+			return err
+		}
+	}
 	status, err := c.submitAndWait(ctx, l, signed, wait)
 	document := documentOfStatus(status).creating(created)
 	document.TxID = signed.TxID.String()
+	document.Proven = wait == waitProof && err == nil
 	if err != nil {
 		return c.failWith(document, err)
 	}
@@ -191,16 +196,24 @@ func (c *cli) submitAndWait(ctx context.Context, l *link, signed client.Signed, 
 		switch {
 		case f.exit == exitUnknown && wait == waitNone:
 			return status, nil // nobody asked for more than that it was sent
-		case f.exit == exitUnknown && wait == waitCommitted:
-			return l.WaitCommitted(ctx, signed) // perhaps it arrived after all, and another node knows
+		case f.exit == exitUnknown && wait == waitCommitted || wait == waitProof:
+			return l.await(ctx, signed, wait) // perhaps it arrived after all, and another node knows
 		case f.exit != exitUnknown && f.exit != exitUnreachable:
 			status.Status = rpc.StatusRefused
 		}
 		return status, err
 	}
 	status.Status, status.Height, status.Code = answer.Status, answer.Height, answer.Code
-	if wait != waitCommitted {
+	if wait != waitCommitted && wait != waitProof {
 		return status, nil
+	}
+	return l.await(ctx, signed, wait)
+}
+
+// await waits until a transaction is decided, or until that is proven.
+func (l *link) await(ctx context.Context, signed client.Signed, wait string) (rpc.TxStatus, error) {
+	if wait == waitProof {
+		return l.verified.WaitOutcome(ctx, signed)
 	}
 	return l.WaitCommitted(ctx, signed)
 }
@@ -272,6 +285,9 @@ func (d txDocument) write(w io.Writer) {
 	}
 	if d.Account != "" {
 		txLine(w, "account", d.Account)
+	}
+	if d.Proven {
+		txLine(w, "proof", "verified")
 	}
 }
 

@@ -95,14 +95,62 @@ type receiptDocument struct {
 }
 
 func newTxReceipt(c *cli) *cobra.Command {
-	return &cobra.Command{
-		Use:   "receipt TXID",
-		Short: "Show the receipt of a transaction that is in a block",
-		Args:  names("TXID"),
+	var out, file string
+	cmd := &cobra.Command{
+		Use:   "receipt TXID [--out FILE]",
+		Short: "Show the receipt of a transaction, or write a file that proves its outcome to anybody",
+		Long: `Show the receipt of a transaction that is in a block. With --out, write a file that proves what became of the
+transaction to anybody who knows the genesis hash, without asking any node: 'tetrad verify receipt' checks it. That a
+transaction never will be in a block can be proven only with the transaction itself: --tx FILE, as 'tx sign' and
+--offline print it.`,
+		Args: names("TXID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.txReceipt(cmd.Context(), args[0])
+			if out == "" && file == "" {
+				return c.txReceipt(cmd.Context(), args[0])
+			}
+			return c.txProof(cmd.Context(), args[0], out, file)
 		},
 	}
+	cmd.Flags().StringVar(&out, "out", "", "write a receipt that can be verified offline to this `FILE`")
+	cmd.Flags().StringVar(&file, "tx", "", "the signed transaction, to have it in the receipt, from this `FILE`")
+	return cmd
+}
+
+// txProof writes a receipt that proves the outcome.
+func (c *cli) txProof(ctx context.Context, text, out, file string) error {
+	if out == "" {
+		return usagef("--tx is about a receipt in a file").next("say where it goes with --out FILE")
+	}
+	id, err := parseTxID(text)
+	if err != nil {
+		return err
+	}
+	tx := client.Signed{TxID: id}
+	if file != "" {
+		input, err := c.readInput(file)
+		if err != nil {
+			return err
+		}
+		raw, isTx, err := transactionIn(file, input)
+		if err != nil {
+			return err
+		}
+		if !isTx {
+			return usagef("%s holds no signed transaction", file)
+		}
+		tx.Raw = raw
+	}
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	l, err := c.connect(ctx, "")
+	if err != nil {
+		return err
+	}
+	if err := l.believeNobody(c, "", ""); err != nil {
+		return err
+	}
+	defer l.close()
+	return c.proveReceipt(ctx, l, tx, out)
 }
 
 func (c *cli) txReceipt(ctx context.Context, text string) error {
