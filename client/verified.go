@@ -183,6 +183,7 @@ func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r r
 		least = v.client.Token()
 	}
 	r.query.Set("proof", "true")
+	r.aside = true // a height counts as seen when it is proven
 	for deadline := v.now().Add(v.wait); ; {
 		text, refusal, proof, err := v.exchangeProof(ctx, node, r)
 		if err == nil && proof == nil {

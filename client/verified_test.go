@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -309,5 +311,26 @@ func TestLies(t *testing.T) {
 				t.Fatalf("the honest node was not asked: %+v, %v", got, err)
 			}
 		})
+	}
+}
+
+// TestClaimsOfHeight: a node that claims a height nobody has does not make the others look behind, since only
+// what was proven counts as seen.
+func TestClaimsOfHeight(t *testing.T) {
+	p := newProving(t, 1, fourValidators)
+	p.seal(3)
+	api := p.apis[0]
+	p.servers[0].fails(func(w http.ResponseWriter, r *http.Request) {
+		out := httptest.NewRecorder()
+		api.ServeHTTP(out, r)
+		w.Header().Set(rpc.HeaderHeight, "1000000000")
+		w.WriteHeader(out.Code)
+		w.Write(out.Body.Bytes())
+	})
+	v := p.verified(t, VerifiedOptions{})
+	for range 2 {
+		if _, err := v.Params(within(t, time.Minute), ReadOptions{}); err != nil || v.Client().Token() != 2 {
+			t.Fatalf("the session is at %d: %v", v.Client().Token(), err)
+		}
 	}
 }
