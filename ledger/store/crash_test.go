@@ -64,6 +64,7 @@ type image struct {
 // every write, and opens each copy as a restart after a crash would: it must hold the last block whose
 // write was done, all older ones, and go on from there.
 func TestCrashImages(t *testing.T) {
+	notShort(t)
 	m := crashModel()
 	images, names := takeImages(t, m)
 	t.Logf("%d images of %d kinds of write", len(images), len(names))
@@ -158,6 +159,7 @@ func checkImage(t *testing.T, m *model, image image, seed uint64) {
 // TestFailedWrites lets each kind of write fail, once lost and once kept although it failed: the store
 // refuses to go on, and the same directory opens with everything that was acknowledged.
 func TestFailedWrites(t *testing.T) {
+	notShort(t)
 	m := crashModel()
 	_, names := takeNames(t, m)
 	for _, name := range names {

@@ -12,6 +12,7 @@ import (
 // TestTornTail cuts and scrambles the end of Badger's log, as a power cut may leave what was not synced. The
 // store must come up at some height it had, complete, or refuse.
 func TestTornTail(t *testing.T) {
+	notShort(t)
 	m := newModel(6, 25, 0)
 	base := t.TempDir()
 	o := testOptions(filepath.Join(base, "whole"))
@@ -91,6 +92,7 @@ func tear(t *testing.T, dir string, rng *rand.Rand) {
 // it, since the root was compared. What is read from disk later may be an error, or missing, since Badger
 // takes a block with a wrong checksum for one without the key; it is never another value.
 func TestFlippedTables(t *testing.T) {
+	notShort(t)
 	m := newModel(7, 40, 20)
 	base := t.TempDir()
 	o := testOptions(filepath.Join(base, "whole"))

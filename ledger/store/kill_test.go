@@ -98,6 +98,7 @@ func acknowledged(t *testing.T, cmd *exec.Cmd, lines *bufio.Scanner) (height uin
 // TestKilledAtWrites lets a process kill itself just before or after a write, in one directory after the
 // other and again and again in one, and looks at what it left.
 func TestKilledAtWrites(t *testing.T) {
+	notShort(t)
 	m := crashModel()
 	points, _ := takeNames(t, m)
 	rng := rand.New(rand.NewPCG(testSeed(t), 0))
@@ -120,6 +121,7 @@ func TestKilledAtWrites(t *testing.T) {
 
 // TestKillStorm kills a process at random moments until its chain is complete.
 func TestKillStorm(t *testing.T) {
+	notShort(t)
 	m := crashModel()
 	rng := rand.New(rand.NewPCG(testSeed(t), 99))
 	dir := t.TempDir()

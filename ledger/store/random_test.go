@@ -23,6 +23,15 @@ func testSeed(t *testing.T) uint64 {
 	return seed
 }
 
+// notShort skips tests that restart a store many times, which says nothing about memory shared between
+// goroutines: -short is what runs under the race detector.
+func notShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("restarts a store many times")
+	}
+}
+
 // testOptions keeps little of everything, so that short chains go through all of a store's life.
 func testOptions(dir string) Options {
 	return Options{
@@ -41,7 +50,7 @@ func testOptions(dir string) Options {
 // between them, and compares every height that is readable with a map.
 func TestRandom(t *testing.T) {
 	seeds := []uint64{1, testSeed(t)}
-	if *seedFlag != 0 {
+	if *seedFlag != 0 || testing.Short() {
 		seeds = seeds[1:]
 	}
 	for n := uint64(2); *fullFlag && n < 30; n++ {
