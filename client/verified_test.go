@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -332,5 +333,33 @@ func TestClaimsOfHeight(t *testing.T) {
 		if _, err := v.Params(within(t, time.Minute), ReadOptions{}); err != nil || v.Client().Token() != 2 {
 			t.Fatalf("the session is at %d: %v", v.Client().Token(), err)
 		}
+	}
+}
+
+// TestLargestAccount: one that holds as many assets as it can is proven with exactly as many items as are let in.
+func TestLargestAccount(t *testing.T) {
+	p := newProving(t, 1, fourValidators)
+	const more = ledger.BalancesInline + ledger.PagesMax*ledger.BalancesPerPage - 1 // carol has usd already
+	for from := 0; from < more; from += ledger.OpsMax / 2 {
+		draft := NewTx(p.ChainID, p.Genesis, rpctest.Address("alice")).ValidUntilMS(p.blockTimeMS(t) + 60_000)
+		for i := from; i < min(more, from+ledger.OpsMax/2); i++ {
+			code := "c" + decimalOf(uint64(i+1))
+			draft.SetAsset(code, 0, ledger.SupplyMax).Transfer(rpctest.Address("carol"), code, ledger.Amount{Lo: 1})
+		}
+		tx, err := draft.Sign(crypto.DevKey("alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.submit(t, tx)
+	}
+	p.Seal()
+	v := p.verified(t, VerifiedOptions{})
+	a, err := v.Account(within(t, time.Minute), rpctest.Address("carol").String(), ReadOptions{})
+	if err != nil || len(a.Balances) != more+1 {
+		t.Fatalf("%d balances, %v", len(a.Balances), err)
+	}
+	var answer rpc.Account
+	if err := json.Unmarshal(p.get("/v1/accounts/"+a.Address+"?proof=true"), &answer); err != nil || len(answer.Proof.Items) != proofItemsMax {
+		t.Errorf("%d items, the bound is %d: %v", len(answer.Proof.Items), proofItemsMax, err)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +36,7 @@ func TestNetworkScripts(t *testing.T) {
 		t.Skip("starts a network of four validators")
 	}
 	network := startNetwork(t)
+	liar := startLiar(t, network.api(0))
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/network",
 		Cmds:               scriptCommands,
@@ -40,11 +46,37 @@ func TestNetworkScripts(t *testing.T) {
 			env.Setenv("TETRAD_HOME", home)
 			env.Setenv("API0", network.api(0))
 			env.Setenv("API3", network.api(3))
+			env.Setenv("LIAR", liar)
 			// Keys must stay private to be usable, so modes are copied, too.
 			copied := exec.Command("cp", "-rp", filepath.Join(network.dir, "client"), home).Run()
 			return errors.Join(cleanEnvironment(env), copied)
 		},
 	})
+}
+
+// startLiar puts a proxy before a node that makes everybody who is asked about ten times as rich, and leaves
+// the proofs alone.
+func startLiar(t *testing.T, api string) string {
+	t.Helper()
+	target, err := url.Parse(api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		body = bytes.ReplaceAll(body, []byte(`"amount":"`), []byte(`"amount":"1`))
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.ContentLength = int64(len(body))
+		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		return nil
+	}
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // testNetwork is a network of four in a temporary directory.
