@@ -43,7 +43,8 @@ unit: ## tests of every package but the end-to-end ones
 	go test -timeout 20m $$(go list ./... | grep -v /internal/e2e)
 
 race: ## the packages that share memory between goroutines, under the race detector
-	go test -race -short -timeout 20m ./crypto/... ./ledger/store ./app ./abci ./rpc ./client ./internal/sim
+	go test -race -short -timeout 20m ./crypto/... ./app ./abci ./rpc ./client ./internal/sim
+	go test -race -short -timeout 20m -run 'Random|Readers|Window|Views' ./ledger/store
 
 e2e: build ## networks of real processes: kills, restarts, a liar among four, the README's commands
 	TETRAD_BIN=$(CURDIR)/bin/tetrad go test -timeout 40m -count=1 ./internal/e2e/...
