@@ -42,15 +42,16 @@ func newConfigShow(c *cli) *cobra.Command {
 				Settings []setting `json:"settings"`
 			}{home, settings}
 			return c.show(document, func(w io.Writer) {
-				g := newGrid("key", "value", "file")
+				// Values come last: one that is a long list would push the other columns off the screen.
+				g := newGrid("key", "file", "value")
 				if origin {
-					g = newGrid("key", "value", "origin", "file")
+					g = newGrid("key", "origin", "file", "value")
 				}
 				for _, s := range settings {
 					if origin {
-						g.add(s.Key, s.Value, s.Origin, s.File)
+						g.add(s.Key, s.Origin, s.File, s.Value)
 					} else {
-						g.add(s.Key, s.Value, s.File)
+						g.add(s.Key, s.File, s.Value)
 					}
 				}
 				g.write(w)
