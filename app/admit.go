@@ -175,7 +175,7 @@ func (a *App) insert(raw []byte) ledger.Code {
 // turning away a flood cheap.
 func (a *App) closedTo(local bool) ledger.Code {
 	switch {
-	case a.store.DiskLow():
+	case a.store().DiskLow():
 		return ledger.CodeDiskLow
 	case !a.ready.Load():
 		return ledger.CodeSyncing
@@ -213,7 +213,7 @@ type judge struct {
 // newJudge opens the newest state. Block time is a median over the validators; a node whose own clock is
 // behind it does not know better.
 func (a *App) newJudge() (*judge, error) {
-	view := a.store.View()
+	view := a.store().View()
 	now := uint64(max(0, a.options.Now().UnixMilli()))
 	checker, err := ledger.NewPrechecker(view, max(now, view.TimeMS()))
 	if err != nil {

@@ -31,8 +31,9 @@ type Options struct {
 	// Idle is how long after the last commit a proposal waits for a transaction before it goes out empty.
 	// Negative: not at all.
 	Idle time.Duration
-	// RetainBlocks is how many blocks the engine should keep; zero: all.
-	RetainBlocks uint64
+	// Retain says, after each commit, the lowest height whose block the engine must keep; zero: all. It is called
+	// by the goroutine that executes blocks. Nil keeps all.
+	Retain func(height, timeMS uint64) uint64
 	// NoSpeculation executes a block only once it is decided.
 	NoSpeculation bool
 }
@@ -44,7 +45,7 @@ type App struct {
 	options     Options
 	genesis     *genesis.Doc
 	genesisHash crypto.Hash
-	store       *store.Store
+	current     atomic.Pointer[store.Store] // another one once a snapshot was restored
 	log         *slog.Logger
 	observer    Observer
 
@@ -92,12 +93,13 @@ func New(o Options) (*App, error) {
 		o.Idle = idleDefault
 	}
 	a := &App{
-		options: o, genesis: o.Genesis, genesisHash: o.Genesis.Hash(), store: o.Store, log: o.Logger, observer: o.Observer,
+		options: o, genesis: o.Genesis, genesisHash: o.Genesis.Hash(), log: o.Logger, observer: o.Observer,
 		pool: newPool(o.Pool), verified: newRemembered(verifiedMax), expired: newRemembered(expiredMax),
 		suspects: suspects{until: map[string]time.Time{}},
 		waiters:  waiters{byID: map[ledger.TxID][]*waiter{}},
 		closed:   make(chan struct{}),
 	}
+	a.current.Store(o.Store)
 	if head, ok := o.Store.Head(); ok {
 		if head.Genesis != a.genesisHash {
 			return nil, fmt.Errorf("the store holds a ledger of genesis %s, this is %s", head.Genesis, a.genesisHash)
@@ -118,13 +120,19 @@ func (a *App) Close() {
 	a.once.Do(func() {
 		close(a.closed)
 		a.verification.close()
-		a.ahead.drop(a.store)
+		a.ahead.drop(a.store())
 		a.feed.close()
 	})
 }
 
+// store is where the state is.
+func (a *App) store() *store.Store { return a.current.Load() }
+
+// StoreStats tells what the store holds, for metrics.
+func (a *App) StoreStats() store.Stats { return a.store().Stats() }
+
 // Head is the newest committed height; false before the first.
-func (a *App) Head() (store.Head, bool) { return a.store.Head() }
+func (a *App) Head() (store.Head, bool) { return a.store().Head() }
 
 // Genesis is the document the ledger began with, and its hash.
 func (a *App) Genesis() (*genesis.Doc, crypto.Hash) { return a.genesis, a.genesisHash }
@@ -136,9 +144,9 @@ func (a *App) InitChain() (crypto.Hash, []ledger.ValidatorUpdate, error) {
 	if err != nil {
 		return crypto.Hash{}, nil, err
 	}
-	a.ahead.drop(a.store)
+	a.ahead.drop(a.store())
 	a.staged = nil
-	root, err := a.store.Init(a.genesisHash, out, a.genesis.TimeMS)
+	root, err := a.store().Init(a.genesisHash, out, a.genesis.TimeMS)
 	if err != nil {
 		return crypto.Hash{}, nil, fmt.Errorf("begin the ledger: %w", err)
 	}
@@ -148,10 +156,10 @@ func (a *App) InitChain() (crypto.Hash, []ledger.ValidatorUpdate, error) {
 }
 
 // View is the newest committed state. The caller closes it.
-func (a *App) View() *store.View { return a.store.View() }
+func (a *App) View() *store.View { return a.store().View() }
 
 // ViewAt is the state at a height, if it is still kept.
-func (a *App) ViewAt(height uint64) (*store.View, error) { return a.store.ViewAt(height) }
+func (a *App) ViewAt(height uint64) (*store.View, error) { return a.store().ViewAt(height) }
 
 // Ready reports whether there is a state to answer from.
 func (a *App) Ready() bool { return a.ready.Load() }
@@ -160,7 +168,7 @@ func (a *App) Ready() bool { return a.ready.Load() }
 func (a *App) PoolStats() PoolStats { return a.pool.stats() }
 
 // DiskLow reports whether new transactions are refused for want of disk space.
-func (a *App) DiskLow() bool { return a.store.DiskLow() }
+func (a *App) DiskLow() bool { return a.store().DiskLow() }
 
 // WaitHeight waits until a height is committed.
 func (a *App) WaitHeight(ctx context.Context, height uint64) error {

@@ -261,8 +261,15 @@ func TestCloseReleasesEverybody(t *testing.T) {
 	}
 }
 
-func TestRetainBlocks(t *testing.T) {
-	r := newReplica(t, func(o *Options) { o.RetainBlocks = 2 })
+func TestRetain(t *testing.T) {
+	r := newReplica(t, func(o *Options) {
+		o.Retain = func(height, timeMS uint64) uint64 {
+			if timeMS != at(height) {
+				t.Errorf("height %d comes with time %d", height, timeMS)
+			}
+			return height / 2
+		}
+	})
 	var got []uint64
 	for range 4 {
 		r.finalize(r.blockOf(nil))
@@ -272,7 +279,7 @@ func TestRetainBlocks(t *testing.T) {
 		}
 		got = append(got, retain)
 	}
-	if want := []uint64{0, 0, 1, 2}; !equal(got, want) {
+	if want := []uint64{0, 1, 1, 2}; !equal(got, want) {
 		t.Errorf("retain heights %v, want %v", got, want)
 	}
 }

@@ -189,7 +189,7 @@ func (a *App) Finalize(_ context.Context, b Block) (Result, error) {
 		return Result{}, errNoState
 	}
 	if a.staged != nil {
-		a.store.Discard(a.staged.pending)
+		a.store().Discard(a.staged.pending)
 		a.staged = nil
 	}
 	started := a.options.Now()
@@ -224,7 +224,7 @@ var errCancelled = errors.New("cancelled")
 
 // execute runs a block on the current state and stages the outcome. A closed cancel ends it early.
 func (a *App) execute(b Block, parsed *block, cancel <-chan struct{}) (*execution, error) {
-	view := a.store.View()
+	view := a.store().View()
 	defer view.Close()
 	if b.Height != view.Height()+1 {
 		return nil, fmt.Errorf("the state is at height %d", view.Height())
@@ -247,7 +247,7 @@ func (a *App) execute(b Block, parsed *block, cancel <-chan struct{}) (*executio
 	}
 	executed := a.options.Now()
 	x.executing = executed.Sub(started)
-	x.pending, err = a.store.Stage(store.Record{Height: b.Height, TimeMS: b.TimeMS, Changes: x.outcome.Changes, Receipts: x.outcome.Receipts})
+	x.pending, err = a.store().Stage(store.Record{Height: b.Height, TimeMS: b.TimeMS, Changes: x.outcome.Changes, Receipts: x.outcome.Receipts})
 	if err != nil {
 		return nil, err
 	}
@@ -314,19 +314,19 @@ func (a *App) Commit() (retainHeight uint64, err error) {
 	if s == nil {
 		panic("app: Commit without Finalize")
 	}
-	a.ahead.drop(a.store)
+	a.ahead.drop(a.store())
 	started := a.options.Now()
-	if err := a.store.Commit(s.pending); err != nil {
+	if err := a.store().Commit(s.pending); err != nil {
 		return 0, err
 	}
 	a.committedAt = a.options.Now()
 	s.stats.Commit = a.committedAt.Sub(started)
 	a.staged, a.prepared, a.parsed = nil, nil, nil
 	a.release(s)
-	if keep := a.options.RetainBlocks; keep > 0 && s.Height > keep {
-		return s.Height - keep, nil
+	if a.options.Retain == nil {
+		return 0, nil
 	}
-	return 0, nil
+	return a.options.Retain(s.Height, s.TimeMS), nil
 }
 
 // release lets the pool forget what was decided, and wakes those who waited for it. The block is durable and

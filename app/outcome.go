@@ -70,7 +70,7 @@ func outcomeOf(r ledger.Receipt) Outcome {
 func (a *App) Outcome(id ledger.TxID) (Outcome, error) {
 	// The pool is asked first: what leaves it in between is in the store by then.
 	pooled := a.pool.has(id)
-	receipt, found, err := a.store.Receipt(id)
+	receipt, found, err := a.store().Receipt(id)
 	switch {
 	case err != nil:
 		return Outcome{}, fmt.Errorf("look up the receipt of %s: %w", id, err)

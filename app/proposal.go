@@ -71,7 +71,7 @@ const smallestTx = 128
 
 // pick chooses transactions in the order in which they came.
 func (a *App) pick(p Proposal) (*block, error) {
-	view := a.store.View()
+	view := a.store().View()
 	defer view.Close()
 	params, err := paramsOf(view)
 	if err != nil {

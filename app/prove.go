@@ -18,7 +18,7 @@ var ErrProverBusy = errors.New("too many proofs of old transactions are being ma
 // ProvableHeight is the newest height whose state can be proven; zero if there is none yet. Its root stands in
 // the header of the next block, so it is at most the one below the newest.
 func (a *App) ProvableHeight() uint64 {
-	view, err := a.store.TreeAt(0)
+	view, err := a.store().TreeAt(0)
 	if err != nil {
 		return 0
 	}
@@ -35,7 +35,7 @@ type Prover struct {
 // OpenProver opens a height for proofs; zero chooses the newest that is provable. It fails with store.ErrFuture,
 // store.ErrPruned or store.ErrNoTree. The caller closes the Prover.
 func (a *App) OpenProver(height uint64) (*Prover, error) {
-	view, err := a.store.TreeAt(height)
+	view, err := a.store().TreeAt(height)
 	if err != nil {
 		return nil, err
 	}

@@ -59,9 +59,9 @@ func (a *App) Query(path string, _ []byte, height uint64) QueryResult {
 
 func (a *App) viewAt(height uint64) (*store.View, error) {
 	if height == 0 {
-		return a.store.View(), nil
+		return a.store().View(), nil
 	}
-	view, err := a.store.ViewAt(height)
+	view, err := a.store().ViewAt(height)
 	var pruned store.ErrPruned
 	var future store.ErrFuture
 	switch {

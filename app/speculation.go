@@ -34,7 +34,7 @@ func (a *App) speculate(p Proposal, parsed *block) {
 	if a.options.NoSpeculation || len(p.Hash) == 0 || len(parsed.inner) == 0 || len(a.ahead.runs) >= speculationsMax || a.staged != nil {
 		return
 	}
-	if head, ok := a.store.Head(); !a.ready.Load() || ok && head.Height+1 != p.Height {
+	if head, ok := a.store().Head(); !a.ready.Load() || ok && head.Height+1 != p.Height {
 		return
 	}
 	r := &run{

@@ -19,7 +19,6 @@ import (
 
 	"github.com/tetradledger/tetrad/app"
 	"github.com/tetradledger/tetrad/ledger"
-	"github.com/tetradledger/tetrad/ledger/store"
 )
 
 // namespace begins the names of our metrics; CometBFT's begin with cometbft.
@@ -89,7 +88,7 @@ func newMetrics(chainID, moniker string) *metrics {
 }
 
 // watch adds what is asked at scrape time.
-func (m *metrics) watch(a *app.App, s *store.Store, chainID, moniker string) {
+func (m *metrics) watch(a *app.App, chainID, moniker string) {
 	labels := prometheus.Labels{"chain_id": chainID, "node": moniker}
 	gauge := func(name, help string, value func() float64) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(
@@ -98,11 +97,11 @@ func (m *metrics) watch(a *app.App, s *store.Store, chainID, moniker string) {
 	gauge("pool_transactions", "Transactions waiting for a block.", func() float64 { return float64(a.PoolStats().Txs) })
 	gauge("pool_bytes", "Bytes of the transactions waiting for a block.", func() float64 { return float64(a.PoolStats().Bytes) })
 	gauge("pool_queued", "Transactions waiting to be verified.", func() float64 { return float64(a.PoolStats().Queued) })
-	gauge("state_leaves", "Leaves of the state tree.", func() float64 { return float64(s.Stats().Tree.Leaves) })
-	gauge("disk_free_bytes", "Free space on the disk that holds the ledger.", func() float64 { return float64(s.Stats().DiskFree) })
-	gauge("store_unfolded_bytes", "Bytes that a restart would replay.", func() float64 { return float64(s.Stats().Unfolded) })
-	gauge("store_table_bytes", "Size of the ledger's tables on disk.", func() float64 { return float64(s.Stats().TableBytes) })
-	gauge("replay_records", "Replay records in memory.", func() float64 { return float64(s.Stats().Records) })
+	gauge("state_leaves", "Leaves of the state tree.", func() float64 { return float64(a.StoreStats().Tree.Leaves) })
+	gauge("disk_free_bytes", "Free space on the disk that holds the ledger.", func() float64 { return float64(a.StoreStats().DiskFree) })
+	gauge("store_unfolded_bytes", "Bytes that a restart would replay.", func() float64 { return float64(a.StoreStats().Unfolded) })
+	gauge("store_table_bytes", "Size of the ledger's tables on disk.", func() float64 { return float64(a.StoreStats().TableBytes) })
+	gauge("replay_records", "Replay records in memory.", func() float64 { return float64(a.StoreStats().Records) })
 }
 
 // Verified implements app.Observer.

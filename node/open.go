@@ -140,7 +140,7 @@ func (n *Node) openLedger() error {
 	if err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
-	n.metrics.watch(n.app, n.store, n.doc.ChainID, c.Engine.Moniker)
+	n.metrics.watch(n.app, n.doc.ChainID, c.Engine.Moniker)
 	n.places, err = openLocator(c.Engine, n.log.With("module", "index"))
 	return err
 }
