@@ -34,8 +34,9 @@ var arrows = map[string]row{
 		"github.com/danielgtaylor/huma/v2", "github.com/go-chi/chi/v5",
 	}},
 	// The honest network of tests proves with the code that real nodes prove with.
-	"rpc/rpctest": {[]string{"rpc", "app", "ledger", "crypto", "crypto/merkle"}, nil},
-	"client": {[]string{"rpc", "ledger", "crypto", "crypto/merkle"}, []string{
+	"rpc/rpctest":    {[]string{"rpc", "app", "ledger", "crypto", "crypto/merkle"}, nil},
+	"client/balance": {nil, nil},
+	"client": {[]string{"rpc", "ledger", "crypto", "crypto/merkle", "client/balance"}, []string{
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sync", "github.com/cosmos/ics23/go", "github.com/cometbft/cometbft",
 	}},
 	"node": {[]string{"abci", "app", "rpc", "ledger/store", "genesis", "ledger", "crypto"}, []string{

@@ -1,0 +1,132 @@
+package balance
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Report is what a node says about itself.
+type Report struct {
+	Height     uint64
+	CatchingUp bool
+	// Minority: it is cut off from more than a third of the power, so it can neither commit nor promise
+	// that it knows the newest state.
+	Minority bool
+	Region   string
+}
+
+// reportLife is how long a report counts. Without probes it ends by itself, and the node is taken at its
+// requests' word again.
+const reportLife = 5 * time.Second
+
+// Run probes all nodes until the context ends. Without a Probe it returns at once.
+func (b *Balancer) Run(ctx context.Context) {
+	if b.o.Probe == nil {
+		return
+	}
+	var all sync.WaitGroup
+	for _, name := range b.o.Nodes {
+		all.Go(func() { b.watch(ctx, name) })
+	}
+	all.Wait()
+}
+
+// watch probes one node. Intervals differ by up to a tenth, so that many balancers do not ask in step.
+func (b *Balancer) watch(ctx context.Context, name string) {
+	for {
+		b.ProbeNow(ctx, name)
+		spread := 0.95 + 0.1*rand.Float64()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Duration(spread * float64(b.o.ProbeInterval))):
+		}
+	}
+}
+
+// ProbeNow asks a node about itself and notes what it says, or that it does not.
+func (b *Balancer) ProbeNow(ctx context.Context, name string) {
+	inner, cancel := context.WithTimeout(ctx, b.o.ProbeTimeout)
+	defer cancel()
+	begun := b.o.Now()
+	report, err := b.o.Probe(inner, name)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		b.Note(name, Silent)
+		return
+	}
+	b.Reported(name, report, b.o.Now().Sub(begun))
+}
+
+// Reported notes what a node said about itself, and how long it took to say so.
+func (b *Balancer) Reported(name string, r Report, took time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.find(name)
+	if n == nil {
+		return
+	}
+	now := b.o.Now()
+	n.report, n.reported = r, now
+	n.probes++
+	n.trip.see(took, now)
+	if r.Region != "" {
+		n.region = r.Region
+	}
+	n.failures, n.abandoned, n.downUntil = 0, 0, time.Time{}
+	n.ejection.checked(now)
+}
+
+// reference is the (f+1)-th largest height of those that were reported lately: one honest node at least has
+// it. It needs mu.
+func (b *Balancer) reference(now time.Time) uint64 {
+	var heights []uint64
+	for _, n := range b.nodes {
+		if n.heard(now) {
+			heights = append(heights, n.report.Height)
+		}
+	}
+	if len(heights) <= b.o.Faults {
+		return 0
+	}
+	slices.SortFunc(heights, func(a, b uint64) int { return cmp.Compare(b, a) })
+	return heights[b.o.Faults]
+}
+
+// heard tells whether a node said something about itself that still counts.
+func (n *node) heard(now time.Time) bool {
+	return !n.reported.IsZero() && now.Sub(n.reported) < reportLife
+}
+
+// unfit says why a node should not be asked now, or nothing. It needs the balancer's mu.
+func (b *Balancer) unfit(n *node, w Want, reference uint64, now time.Time) string {
+	switch {
+	case n.downUntil.After(now):
+		return "down"
+	case n.ejection.on(now):
+		return "ejected: " + n.ejection.reason
+	case !n.heard(now):
+		return ""
+	case n.report.CatchingUp:
+		return "catching up"
+	case n.report.Minority:
+		return "cut off from a quorum"
+	case w.MinHeight > 0 && n.report.Height < w.MinHeight && reference >= w.MinHeight:
+		return "not at the height asked for"
+	case !w.Write && n.report.Height+b.o.LagMax < reference:
+		return "behind"
+	}
+	return ""
+}
+
+// inRegion tells whether a region is the wanted one or lies in it.
+func inRegion(region, wanted string) bool {
+	return wanted == "" || region == wanted || strings.HasPrefix(region, wanted+"/")
+}
