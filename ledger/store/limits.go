@@ -28,6 +28,16 @@ const (
 	foldHeightsMax = 512
 	// dropHeightsMax bounds the change records dropped in one step; the next step goes on.
 	dropHeightsMax = 1024
+	// SnapshotChunkBytesMax bounds a chunk of a snapshot: half of what CometBFT sends as one.
+	SnapshotChunkBytesMax = 8 << 20
+	// SnapshotChunksMax bounds a snapshot to 512 GiB, and its manifest to 2.3 MB, which CometBFT still offers as
+	// one message.
+	SnapshotChunksMax = 1 << 16
+	// ManifestBytesMax is the length of the longest manifest.
+	ManifestBytesMax = manifestHeadBytes + SnapshotChunksMax*chunkInfoBytes
+	// maxHeight is no height: there must be one above for a fold mark, and Badger's times reach some further.
+	maxHeight = 1 << 62
+
 	// loadKeysMax is how many keys are put into the tree at once when opening.
 	loadKeysMax = 16 << 10
 )
