@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"maps"
 	"math/big"
 	"testing"
 
@@ -41,6 +42,7 @@ func audit(t tester, state memory) {
 	sums := map[crypto.Hash]*big.Int{}
 	supplies := map[crypto.Hash]*Asset{}
 	pages, validators := 0, 0
+	entries, counted := map[crypto.Address]uint64{}, map[crypto.Address]uint64{}
 	for key, leaf := range state {
 		k := []byte(key)
 		if err := CheckLeaf(k, leaf); err != nil {
@@ -64,9 +66,17 @@ func audit(t tester, state memory) {
 		case PrefixAsset:
 			a, _ := DecodeAsset(leaf)
 			supplies[crypto.Hash(k[1:])] = &a
+		case PrefixEntry:
+			entries[crypto.Address(k[1:33])]++
+		case PrefixNamespace:
+			n, _ := DecodeNamespace(leaf)
+			counted[crypto.Address(k[1:])] = n.Entries
 		case PrefixValidator:
 			validators++
 		}
+	}
+	if !maps.Equal(entries, counted) {
+		t.Fatalf("namespaces hold %v entries, their leaves say %v", entries, counted)
 	}
 	if pages != 0 {
 		t.Fatalf("%d pages belong to no account", pages)

@@ -31,7 +31,7 @@ func checkKeyShape(key []byte) error {
 	const id = 1 + crypto.HashSize
 	var least, most int
 	switch key[0] {
-	case PrefixAccount, PrefixAsset, PrefixValidator:
+	case PrefixAccount, PrefixAsset, PrefixValidator, PrefixNamespace:
 		least, most = id, id
 	case PrefixPage:
 		least, most = id+4, id+4
@@ -66,6 +66,9 @@ func encodeAgain(prefix byte, value []byte) ([]byte, error) {
 		return v.Append(nil), err
 	case PrefixEntry:
 		v, err := DecodeEntry(value)
+		return v.Append(nil), err
+	case PrefixNamespace:
+		v, err := DecodeNamespace(value)
 		return v.Append(nil), err
 	case PrefixValidator:
 		v, err := DecodeValidator(value)

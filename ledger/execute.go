@@ -187,6 +187,7 @@ func (s *state) finish() ([]Change, []ValidatorUpdate) {
 	s.changes = s.pages.collect(s, s.changes)
 	s.changes = s.assets.collect(s, s.changes)
 	s.changes = s.entries.collect(s, s.changes)
+	s.changes = s.namespaces.collect(s, s.changes)
 	s.changes = s.validators.collect(s, s.changes)
 	s.changes = s.ids.collect(s, s.changes)
 	if s.chain != s.loaded {

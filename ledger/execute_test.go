@@ -115,6 +115,26 @@ func TestDamageStopsTheBlock(t *testing.T) {
 	}
 }
 
+// TestUncountedEntryStopsTheBlock: where an entry is and its namespace counts none, nothing can be taken away.
+func TestUncountedEntryStopsTheBlock(t *testing.T) {
+	state := memory{}
+	out, err := ExecuteGenesis(DefaultParams(), newUniverse().genesis(), testTimeMS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state.apply(out.Changes)
+	alice := testKey("alice")
+	e := Entry{Version: 1, ModifiedHeight: 1, Value: []byte("1")}
+	state[string(KeyEntry(alice.address, "a"))] = e.Append(nil)
+	tx, err := DecodeTransaction(edit(func(b *Body) { b.Ops = []Op{put("a", nil)} }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Execute(state, Block{Height: 1, TimeMS: tx.Body.ValidUntilMs - 1, Txs: []*Transaction{tx}}); err == nil || !strings.Contains(err.Error(), "the state is damaged") {
+		t.Errorf("the block was executed: %v", err)
+	}
+}
+
 func TestExecuteNeedsGenesis(t *testing.T) {
 	if _, err := Execute(memory{}, Block{}); err == nil || !strings.Contains(err.Error(), "not made by a genesis") {
 		t.Errorf("%v", err)

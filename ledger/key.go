@@ -16,6 +16,7 @@ const (
 	PrefixParams     = 0x06
 	PrefixChain      = 0x07
 	PrefixValidators = 0x08
+	PrefixNamespace  = 0x09
 	PrefixRecord     = 0x10
 	PrefixBucket     = 0x11
 )
@@ -35,6 +36,9 @@ func KeyAsset(id crypto.Hash) []byte { return key32(PrefixAsset, id) }
 func KeyEntry(namespace crypto.Address, path string) []byte {
 	return append(key32(PrefixEntry, namespace), path...)
 }
+
+// KeyNamespace names the leaf that counts the entries of an account's namespace.
+func KeyNamespace(a crypto.Address) []byte { return key32(PrefixNamespace, a) }
 
 // KeyValidator names a validator's leaf.
 func KeyValidator(id crypto.ValidatorID) []byte { return key32(PrefixValidator, id) }

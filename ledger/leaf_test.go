@@ -23,11 +23,13 @@ func someLeaves() map[string]struct{ key, leaf []byte } {
 	entry := Entry{Version: 7, ModifiedHeight: 3, Value: []byte("blue")}
 	validator := Validator{KeyType: crypto.KeyEd25519, PublicKey: alice.public, Power: 10, Name: "v1", Faults: 1, LastFaultHeight: 2}
 	ids := []crypto.ValidatorID{{1}, {2}}
+	namespace := Namespace{Entries: 300}
 	return map[string]struct{ key, leaf []byte }{
 		"account":    {KeyAccount(alice.address), account.Append(nil)},
 		"page":       {KeyPage(alice.address, 1), AppendPage(nil, account.Balances)},
 		"asset":      {KeyAsset(usd), asset.Append(nil)},
 		"entry":      {KeyEntry(alice.address, "config/colour"), entry.Append(nil)},
+		"namespace":  {KeyNamespace(alice.address), namespace.Append(nil)},
 		"validator":  {KeyValidator(validator.ID()), validator.Append(nil)},
 		"validators": {KeyValidators(), AppendValidators(nil, ids)},
 		"params":     {KeyParams(), DefaultParams().Append(nil)},
@@ -131,6 +133,7 @@ func TestLeafBounds(t *testing.T) {
 		"entry too long":         {PrefixEntry, entry(Entry{Version: 1, Value: make([]byte, 4097)}), "length out of bounds"},
 		"entry empty":            {PrefixEntry, entry(Entry{Version: 1}), "length out of bounds"},
 		"entry version":          {PrefixEntry, entry(Entry{Value: []byte{1}}), "version or length out of bounds"},
+		"namespace empty":        {PrefixNamespace, (&Namespace{}).Append(nil), "it counts no entry"},
 		"validator most power":   {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key, Power: 1 << 40}), ""},
 		"validator much power":   {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key, Power: 1<<40 + 1}), "bad power"},
 		"validator longest name": {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key, Name: strings.Repeat("n", 70)}), ""},
@@ -165,7 +168,7 @@ func ascending(n int) (ids []crypto.ValidatorID) {
 func TestKeysAreDistinct(t *testing.T) {
 	a := crypto.Address{1}
 	keys := [][]byte{
-		KeyAccount(a), KeyPage(a, 0), KeyPage(a, 1), KeyAsset(crypto.Hash(a)), KeyEntry(a, "p"), KeyValidator(crypto.ValidatorID(a)),
+		KeyAccount(a), KeyPage(a, 0), KeyPage(a, 1), KeyAsset(crypto.Hash(a)), KeyEntry(a, "p"), KeyNamespace(a), KeyValidator(crypto.ValidatorID(a)),
 		KeyParams(), KeyChain(), KeyValidators(), KeyRecord(1, TxID(a)), KeyBucket(1),
 	}
 	seen := map[string]bool{}

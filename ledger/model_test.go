@@ -367,6 +367,13 @@ func (m *model) compare(t tester, state memory) {
 		}
 	}
 	for namespace, entries := range m.entries {
+		if leaf := take(KeyNamespace(namespace)); len(entries) > 0 {
+			if n, err := DecodeNamespace(leaf); err != nil || n.Entries != uint64(len(entries)) {
+				t.Fatalf("the namespace of %s counts %d entries, should count %d: %v", namespace, n.Entries, len(entries), err)
+			}
+		} else if leaf != nil {
+			t.Fatalf("the namespace of %s is empty and has a leaf", namespace)
+		}
 		for path, e := range entries {
 			got, err := DecodeEntry(take(KeyEntry(namespace, path)))
 			if err != nil || got.Version != e.Version || got.ModifiedHeight != e.ModifiedHeight || !bytes.Equal(got.Value, e.Value) {

@@ -26,17 +26,12 @@ func (m *Put) apply(s *state, actor crypto.Address) error {
 	if m.IfVersion != nil && m.IfVersion.Version != c.value.Version {
 		return reject(CodeVersionConflict, "%s is at version %d, not %d", m.Path, c.value.Version, m.IfVersion.Version)
 	}
-	if len(m.Value) == 0 && !c.exists {
-		return nil
+	switch {
+	case len(m.Value) > 0:
+		return s.setEntry(c, Entry{Version: s.nextRevision(), ModifiedHeight: s.height, Value: m.Value})
+	case c.exists:
+		return s.dropEntry(c)
 	}
-	s.entries.change(s, c)
-	if len(m.Value) == 0 {
-		c.exists = false
-		c.value = Entry{}
-		return nil
-	}
-	c.exists = true
-	c.value = Entry{Version: s.nextRevision(), ModifiedHeight: s.height, Value: m.Value}
 	return nil
 }
 

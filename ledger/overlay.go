@@ -46,6 +46,7 @@ type state struct {
 	pages      table[pageID, []Balance]
 	assets     table[crypto.Hash, Asset]
 	entries    table[entryID, Entry]
+	namespaces table[crypto.Address, Namespace]
 	validators table[crypto.ValidatorID, Validator]
 	ids        table[struct{}, []crypto.ValidatorID]
 
@@ -93,6 +94,7 @@ func emptyState(r Reader, height, timeMS uint64, txs int) *state {
 		pages:      newTable(pageLayout, 0),
 		assets:     newTable(assetLayout, 0),
 		entries:    newTable(entryLayout, 0),
+		namespaces: newTable(namespaceLayout, 0),
 		validators: newTable(validatorLayout, 0),
 		ids:        newTable(idsLayout, 0),
 		records:    make(map[TxID]struct{}, txs),
@@ -107,6 +109,7 @@ func (s *state) keep() {
 	s.pages.keep()
 	s.assets.keep()
 	s.entries.keep()
+	s.namespaces.keep()
 	s.validators.keep()
 	s.ids.keep()
 	s.before = s.chain
@@ -119,6 +122,7 @@ func (s *state) restore() {
 	s.pages.restore()
 	s.assets.restore()
 	s.entries.restore()
+	s.namespaces.restore()
 	s.validators.restore()
 	s.ids.restore()
 	s.chain = s.before

@@ -284,7 +284,7 @@ func readVectors(t *testing.T) vectors {
 	return v
 }
 
-var leafKinds = []string{"account", "page", "asset", "entry", "validator", "validators", "params", "chain", "record", "bucket"}
+var leafKinds = []string{"account", "page", "asset", "entry", "namespace", "validator", "validators", "params", "chain", "record", "bucket"}
 
 // saysOf is what a leaf says, as JSON. Keys and values in it are base64, amounts their two 64-bit halves.
 func saysOf(t *testing.T, kind string, leaf []byte) json.RawMessage {
@@ -300,6 +300,8 @@ func saysOf(t *testing.T, kind string, leaf []byte) json.RawMessage {
 		says, err = DecodeAsset(leaf)
 	case "entry":
 		says, err = DecodeEntry(leaf)
+	case "namespace":
+		says, err = DecodeNamespace(leaf)
 	case "validator":
 		says, err = DecodeValidator(leaf)
 	case "validators":

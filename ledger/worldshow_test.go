@@ -43,13 +43,15 @@ func (w *world) validatorName(id crypto.ValidatorID) string {
 	return id.String()
 }
 
-// show prints leaves: accounts by name, and asset, entry, validator, chain, buckets, record.
+// show prints leaves: accounts by name, and asset, entry, namespace, validator, chain, buckets, record.
 func (w *world) show(a arguments) string {
 	switch a.words[0] {
 	case "asset":
 		return w.showAsset(a.words[1])
 	case "entry":
 		return w.showEntry(w.account(a.words[1]), a.words[2])
+	case "namespace":
+		return w.showNamespace(a.words[1])
 	case "validator":
 		return w.showValidator(a.words[1])
 	case "buckets":
@@ -128,6 +130,18 @@ func (w *world) showEntry(namespace crypto.Address, path string) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("%s: %q version=%d height=%d", path, e.Value, e.Version, e.ModifiedHeight)
+}
+
+func (w *world) showNamespace(name string) string {
+	leaf := w.state[string(KeyNamespace(w.account(name)))]
+	if leaf == nil {
+		return name + ": no leaf"
+	}
+	n, err := DecodeNamespace(leaf)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s: %d entries", name, n.Entries)
 }
 
 func (w *world) showValidator(name string) string {

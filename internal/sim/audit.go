@@ -92,7 +92,9 @@ func (a *auditor) compareState(node *app.App) error {
 			return fmt.Errorf("asset %s: accounts hold %s, the supply is %s", want.code, sum, want.supply)
 		}
 	}
+	counts := map[crypto.Address]uint64{}
 	for name, want := range a.model.entries {
+		counts[name.namespace]++
 		leaf, err := view.Get(ledger.KeyEntry(name.namespace, name.path))
 		if err != nil {
 			return err
@@ -102,7 +104,30 @@ func (a *auditor) compareState(node *app.App) error {
 			return fmt.Errorf("entry %s is %+v, should be %+v (%v)", name.path, got, want, err)
 		}
 	}
+	if err := a.compareNamespaces(view, counts); err != nil {
+		return err
+	}
 	return a.compareValidators(view)
+}
+
+// compareNamespaces demands that every account's namespace counts its entries.
+func (a *auditor) compareNamespaces(view ledger.Reader, counts map[crypto.Address]uint64) error {
+	for id := range a.model.accounts {
+		leaf, err := view.Get(ledger.KeyNamespace(id))
+		if err != nil {
+			return err
+		}
+		var got ledger.Namespace
+		if leaf != nil {
+			if got, err = ledger.DecodeNamespace(leaf); err != nil {
+				return fmt.Errorf("namespace of %s: %w", id, err)
+			}
+		}
+		if got.Entries != counts[id] {
+			return fmt.Errorf("the namespace of %s counts %d entries, should count %d", id, got.Entries, counts[id])
+		}
+	}
+	return nil
 }
 
 func (a *auditor) compareValidators(view ledger.Reader) error {

@@ -371,7 +371,11 @@ func TestFsckInvariants(t *testing.T) {
 		"an entry of the future": {func(v *View) []ledger.Change {
 			e := ledger.Entry{Version: 1 << 40, ModifiedHeight: 1, Value: []byte{1}}
 			return []ledger.Change{{Key: ledger.KeyEntry(bob, "x"), Value: e.Append(nil)}}
-		}, []string{"entry \"x\" of account " + bob.String(), "the newest version is"}},
+		}, []string{"entry \"x\" of account " + bob.String(), "the newest version is", "namespace of account " + bob.String(), "it counts 0 entries, there are 1"}},
+		"a namespace of nothing": {func(v *View) []ledger.Change {
+			n := ledger.Namespace{Entries: 2}
+			return []ledger.Change{{Key: ledger.KeyNamespace(bob), Value: n.Append(nil)}}
+		}, []string{"it counts 2 entries, there are none"}},
 		"a validator without a list": {func(v *View) []ledger.Change {
 			k := crypto.DevKey("stranger").Public()
 			leaf := ledger.Validator{KeyType: k.Type, PublicKey: k.Bytes, Power: 1}

@@ -17,6 +17,8 @@ type stateCheck struct {
 	assets     map[crypto.Hash]*assetCheck
 	validators map[crypto.ValidatorID]bool // that the list names
 	found      int                         // validators that have a leaf and are listed
+	entries    map[crypto.Address]uint64   // by namespace
+	counted    map[crypto.Address]uint64   // what the namespaces' leaves say of that
 }
 
 // assetCheck adds up what accounts hold of an asset.
@@ -34,7 +36,8 @@ func (f *fsck) checkState() error {
 	if len(f.heads) == 0 || view.Len() == 0 {
 		return nil
 	}
-	s := &stateCheck{f: f, view: view, assets: make(map[crypto.Hash]*assetCheck), validators: make(map[crypto.ValidatorID]bool)}
+	s := &stateCheck{f: f, view: view, assets: make(map[crypto.Hash]*assetCheck), validators: make(map[crypto.ValidatorID]bool),
+		entries: make(map[crypto.Address]uint64), counted: make(map[crypto.Address]uint64)}
 	s.readLists()
 	var err error
 	view.Range([32]byte{}, func(key, value []byte) bool {
@@ -48,6 +51,7 @@ func (f *fsck) checkState() error {
 		return err
 	}
 	s.compareSupplies()
+	s.compareNamespaces()
 	if s.found != len(s.validators) {
 		f.fault("the list of validators", "it names %d validators, of which %d have a leaf", len(s.validators), s.found)
 	}
@@ -93,7 +97,11 @@ func (s *stateCheck) leaf(key, value []byte) {
 		if id := ledger.AssetIDOf(a.Code); id != crypto.Hash(key[1:]) {
 			s.f.fault(leafName(key), "it is the leaf of asset %s, whose id is %s", a.Code, id)
 		}
+	case ledger.PrefixNamespace:
+		n, _ := ledger.DecodeNamespace(value)
+		s.counted[crypto.Address(key[1:])] = n.Entries
 	case ledger.PrefixEntry:
+		s.entries[crypto.Address(key[1:1+32])]++
 		e, _ := ledger.DecodeEntry(value)
 		if e.Version > s.chain.Revision || e.ModifiedHeight > s.f.Head.Height {
 			s.f.fault(leafName(key), "it has version %d of height %d; the newest version is %d, the newest height %d",
@@ -128,6 +136,8 @@ func leafName(key []byte) string {
 		return fmt.Sprintf("asset %s (key %x)", crypto.Hash(key[1:]), key)
 	case ledger.PrefixEntry:
 		return fmt.Sprintf("entry %q of account %s (key %x)", key[1+32:], crypto.Address(key[1:1+32]), key)
+	case ledger.PrefixNamespace:
+		return fmt.Sprintf("namespace of account %s (key %x)", crypto.Address(key[1:]), key)
 	case ledger.PrefixValidator:
 		return fmt.Sprintf("validator %s (key %x)", crypto.ValidatorID(key[1:]), key)
 	}
@@ -218,6 +228,20 @@ func (s *stateCheck) compareSupplies() {
 	for id, a := range s.assets {
 		if a.known && a.held != a.Supply {
 			s.f.fault(leafName(ledger.KeyAsset(id)), "the supply of %s is %s, accounts hold %s", a.Code, a.Supply, a.held)
+		}
+	}
+}
+
+// compareNamespaces compares how many entries there are with what the namespaces' leaves say.
+func (s *stateCheck) compareNamespaces() {
+	for id, n := range s.entries {
+		if counted := s.counted[id]; counted != n {
+			s.f.fault(leafName(ledger.KeyNamespace(id)), "it counts %d entries, there are %d", counted, n)
+		}
+	}
+	for id, counted := range s.counted {
+		if s.entries[id] == 0 {
+			s.f.fault(leafName(ledger.KeyNamespace(id)), "it counts %d entries, there are none", counted)
 		}
 	}
 }

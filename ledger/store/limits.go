@@ -38,6 +38,9 @@ const (
 	// maxHeight is no height: there must be one above for a fold mark, and Badger's times reach some further.
 	maxHeight = 1 << 62
 
+	// scanKeysMax bounds the keys that a scan returns, and half of those it holds: a few milliseconds, and some
+	// hundred kilobytes.
+	scanKeysMax = 4096
 	// loadKeysMax is how many keys are put into the tree at once when opening.
 	loadKeysMax = 16 << 10
 )
