@@ -174,3 +174,49 @@ func BenchmarkHash(b *testing.B) {
 		left = innerHash(&left, &right)
 	}
 }
+
+// BenchmarkRange cuts a map into ranges, verifies them one after the other, and builds the map again.
+func BenchmarkRange(b *testing.B) {
+	const keys, rangeBytes = 100_000, 4 << 20
+	v := benchMap(b, keys).Current()
+	defer v.Close()
+	each := func(fn func(r *Range)) {
+		var from [32]byte
+		for more := true; more; {
+			var r *Range
+			r, from, more = v.ProveRange(from, rangeBytes)
+			fn(r)
+		}
+	}
+	perKey := func(b *testing.B) {
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*keys), "ns/key")
+	}
+	b.Run("prove", func(b *testing.B) {
+		for b.Loop() {
+			each(func(r *Range) { r.Append(make([]byte, 0, rangeBytes+RangeOverheadMax)) })
+		}
+		perKey(b)
+	})
+	b.Run("verify", func(b *testing.B) {
+		for b.Loop() {
+			seq := NewSequence(v.Root())
+			each(func(r *Range) {
+				if err := seq.Take(r); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
+		perKey(b)
+	})
+	b.Run("build", func(b *testing.B) {
+		for b.Loop() {
+			m, number := New(), uint64(0)
+			m.Keep(1)
+			each(func(r *Range) {
+				number++
+				m.Commit(m.Stage(number, r.changes()))
+			})
+		}
+		perKey(b)
+	})
+}

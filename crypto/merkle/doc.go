@@ -24,7 +24,9 @@
 // writes (Stage, Commit, Discard); any number read.
 //
 // Proof.Verify believes nothing but the root and the key its caller passes in. It shares no code with
-// the tree.
+// the tree. Neither do Range and Sequence, which verify leaves by the thousand: a tree cut into runs of
+// leaves that stand side by side, each with the hashes around it, so that a run holds by itself, and
+// nothing is missing between two.
 //
 // # Memory
 //

@@ -16,4 +16,11 @@ const (
 
 	// ProofBytesMax is the length of the longest proof UnmarshalProof accepts.
 	ProofBytesMax = proofHeadBytes + depthMax/8 + depthMax*32 + 2 + KeyBytesMax + 4 + ValueBytesMax
+
+	// RangeBytesMax is the length of the longest range UnmarshalRange accepts: what one network message
+	// carries. Decoding takes up to seven times as much memory.
+	RangeBytesMax = 16 << 20
+
+	// RangeOverheadMax is what a range takes beside its leaves at most.
+	RangeOverheadMax = 1 + 2*sideBytesMax + 4
 )
