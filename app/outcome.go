@@ -86,6 +86,9 @@ func (a *App) Outcome(id ledger.TxID) (Outcome, error) {
 	return Outcome{}, nil
 }
 
+// Receipts are those of a block, in its order; they must not be changed. It fails like ViewAt.
+func (a *App) Receipts(height uint64) ([]ledger.Receipt, error) { return a.store().Receipts(height) }
+
 // ErrBusy is returned when more callers wait than a node can serve.
 var ErrBusy = errors.New("too many callers are waiting for outcomes")
 

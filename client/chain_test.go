@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	abcitypes "github.com/cometbft/cometbft/abci/types"
 	cmtcrypto "github.com/cometbft/cometbft/crypto"
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 	cmtjson "github.com/cometbft/cometbft/libs/json"
@@ -61,7 +63,8 @@ func (c *chain) genesis(t testing.TB, at time.Time) []byte {
 }
 
 // block makes the header of a height. It names the header before it if that was made, too.
-func (c *chain) block(height, timeMS uint64, appHash crypto.Hash) *cmttypes.LightBlock {
+func (c *chain) block(h rpctest.Header) *cmttypes.LightBlock {
+	height := h.Height
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if b := c.made[height]; b != nil {
@@ -71,8 +74,8 @@ func (c *chain) block(height, timeMS uint64, appHash crypto.Hash) *cmttypes.Ligh
 	set, next := setOf(c.who(height)), setOf(c.who(height+1))
 	header := &cmttypes.Header{
 		Version: cmtversion.Consensus{Block: cmtcore.BlockProtocol}, ChainID: c.id, Height: int64(height),
-		Time: time.UnixMilli(int64(timeMS)).UTC(), AppHash: appHash[:], ValidatorsHash: set.Hash(), NextValidatorsHash: next.Hash(),
-		LastCommitHash: filler("commit"), DataHash: filler("data"), ConsensusHash: filler("params"), LastResultsHash: filler("results"),
+		Time: time.UnixMilli(int64(h.TimeMS)).UTC(), AppHash: h.AppHash[:], ValidatorsHash: set.Hash(), NextValidatorsHash: next.Hash(),
+		LastCommitHash: filler("commit"), DataHash: cmttypes.ToTxs(h.Txs).Hash(), ConsensusHash: filler("params"), LastResultsHash: resultsHash(h.LastResults),
 		EvidenceHash: filler("evidence"), ProposerAddress: set.Validators[0].Address,
 	}
 	if before := c.made[height-1]; before != nil {
@@ -86,6 +89,15 @@ func (c *chain) block(height, timeMS uint64, appHash crypto.Hash) *cmttypes.Ligh
 	b := sign(header, set, c.who(height))
 	c.made[height] = b
 	return b
+}
+
+// resultsHash is the hash of a block's results as CometBFT makes it.
+func resultsHash(results []rpctest.Result) []byte {
+	var list []*abcitypes.ExecTxResult
+	for _, r := range results {
+		list = append(list, &abcitypes.ExecTxResult{Code: r.Code, Data: r.Data, Log: "not part of it"})
+	}
+	return cmttypes.NewResults(list).Hash()
 }
 
 // sign puts the names' signatures under a header.
@@ -140,12 +152,13 @@ func newProving(t testing.TB, nodes int, who func(uint64) []string) *proving {
 	}
 	p.genesis = p.chain.genesis(t, begin)
 	p.Genesis = crypto.Sum(p.genesis)
-	p.ServeLight(p.genesis, func(height, timeMS uint64, appHash crypto.Hash) []byte {
-		data, err := encodeBlock(p.chain.block(height, timeMS, appHash))
+	p.ServeLight(p.genesis, func(h rpctest.Header) rpctest.Light {
+		block := p.chain.block(h)
+		data, err := encodeBlock(block)
 		if err != nil {
 			panic(err)
 		}
-		return data
+		return rpctest.Light{Encoded: data, Hash: crypto.Hash(block.Hash()), Proposer: hex.EncodeToString(block.ProposerAddress)}
 	})
 	for i := range nodes {
 		name := fmt.Sprintf("node%d", i)

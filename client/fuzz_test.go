@@ -8,6 +8,7 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
+	"github.com/tetradledger/tetrad/rpc/rpctest"
 )
 
 // FuzzLightBlock: whatever decodes is the same block when it is encoded and decoded again, and nothing panics,
@@ -15,7 +16,7 @@ import (
 func FuzzLightBlock(f *testing.F) {
 	p := newProving(f, 1, fourValidators)
 	p.seal(1)
-	whole := encoded(f, p.chain.block(1, 1, crypto.Hash{}))
+	whole := encoded(f, p.chain.block(rpctest.Header{Height: 1, TimeMS: 1}))
 	f.Add(whole)
 	f.Add(whole[:len(whole)/2])
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/rpc"
+	"github.com/tetradledger/tetrad/rpc/rpctest"
 )
 
 // changing replaces one of four validators every ten blocks, so that after forty nobody of the genesis is left.
@@ -166,7 +167,7 @@ func TestExpiredTrust(t *testing.T) {
 	if _, err := v.Params(within(t, time.Minute), ReadOptions{}); !errors.As(err, &expired) || expired.Height != 0 || errors.Is(err, ErrLie) {
 		t.Errorf("an old genesis: %v", err)
 	}
-	hash := crypto.Hash(p.chain.block(2, 0, crypto.Hash{}).Hash())
+	hash := crypto.Hash(p.chain.block(rpctest.Header{Height: 2}).Hash())
 	v = p.verified(t, VerifiedOptions{TrustingPeriod: 30 * time.Minute, TrustHeight: 2, TrustHash: hash})
 	if _, err := v.Params(within(t, time.Minute), ReadOptions{}); err == nil || errors.Is(err, ErrLie) && !strings.Contains(err.Error(), "header") {
 		t.Errorf("an old header: %v", err)
@@ -241,7 +242,7 @@ func TestLateWitness(t *testing.T) {
 func TestBoundsOfLightBlocks(t *testing.T) {
 	p := newProving(t, 1, fourValidators)
 	p.seal(2)
-	whole := encoded(t, p.chain.block(2, 1, crypto.Hash{}))
+	whole := encoded(t, p.chain.block(rpctest.Header{Height: 2, TimeMS: 1}))
 	if _, err := decodeBlock(whole, p.ChainID); err != nil {
 		t.Fatal(err)
 	}

@@ -132,32 +132,35 @@ func (b backend) Simulate(_ context.Context, raw []byte) (rpc.TxStatus, error) {
 
 // Block describes a block, and what became of its transactions if asked.
 func (b backend) Block(_ context.Context, height uint64, receipts bool) (rpc.Block, error) {
+	out, block, err := b.describe(height)
+	if err == nil && receipts {
+		out.Receipts, err = b.receipts(out.Height, signedTxs(block))
+	}
+	return out, err
+}
+
+// describe reads a block and makes an answer without receipts of it.
+func (b backend) describe(height uint64) (rpc.Block, *cmttypes.Block, error) {
 	head := b.n.Height()
 	if height == 0 {
 		height = head
 	}
 	if height == 0 || height > head {
-		return rpc.Block{}, rpc.ErrFuture(height, head)
+		return rpc.Block{}, nil, rpc.ErrFuture(height, head)
 	}
 	blocks := b.n.engine.BlockStore()
 	block, meta := blocks.LoadBlock(int64(height)), blocks.LoadBlockMeta(int64(height))
 	if block == nil || meta == nil {
-		return rpc.Block{}, rpc.ErrPruned(height, uint64(blocks.Base()))
+		return rpc.Block{}, nil, rpc.ErrPruned(height, uint64(blocks.Base()))
 	}
 	out := rpc.Block{
 		Height: height, Hash: crypto.Hash(meta.BlockID.Hash), TimeMS: uint64(block.Time.UnixMilli()),
 		Time: block.Time.UTC().Format(time.RFC3339Nano), Proposer: hex.EncodeToString(block.ProposerAddress),
+		TxCount: len(signedTxs(block)),
 	}
 	var err error
-	if out.AppHash, err = b.rootAfter(height); err != nil {
-		return rpc.Block{}, err
-	}
-	txs := signedTxs(block)
-	out.TxCount = len(txs)
-	if receipts {
-		out.Receipts, err = b.receipts(height, txs)
-	}
-	return out, err
+	out.AppHash, err = b.rootAfter(height)
+	return out, block, err
 }
 
 // rootAfter is the state's root after a block. It stands in the next header, if there is one.
@@ -173,8 +176,8 @@ func (b backend) rootAfter(height uint64) (crypto.Hash, error) {
 	return view.Root(), nil
 }
 
-// signedTxs lists the signed transactions of a block, those inside frames included. What is no transaction at
-// all counts as one, as it does for the ledger.
+// signedTxs lists the signed transactions of a block, those inside frames included. What is neither a frame nor
+// a transaction counts as one, as it does for the ledger.
 func signedTxs(block *cmttypes.Block) [][]byte {
 	var out [][]byte
 	for _, tx := range block.Txs {
@@ -183,12 +186,12 @@ func signedTxs(block *cmttypes.Block) [][]byte {
 	return out
 }
 
-// innerTxs are the signed transactions of one CometBFT transaction. They alias it.
+// innerTxs are the signed transactions of one CometBFT transaction. They alias it. A frame that does not decode
+// holds none.
 func innerTxs(tx []byte) [][]byte {
 	if ledger.IsFrame(tx) {
-		if inner, err := ledger.DecodeFrame(tx); err == nil {
-			return inner
-		}
+		inner, _ := ledger.DecodeFrame(tx) // no inner ones if it fails, as the ledger has it
+		return inner
 	}
 	return [][]byte{tx}
 }

@@ -19,6 +19,9 @@ func (b backend) Prove(ctx context.Context, o rpc.ReadOptions) (rpc.Prover, erro
 	if !b.n.app.Ready() {
 		return nil, rpc.NewError(ledger.CodeSyncing, "The node has no state yet.")
 	}
+	if o.Height > 0 && o.Height == b.n.Height() {
+		o.MinHeight = max(o.MinHeight, o.Height) // a moment more, and it can be proven
+	}
 	if o.MinHeight > 0 {
 		// The next block's header is what proves a height.
 		if err := b.n.app.WaitHeight(ctx, max(o.MinHeight, o.MinHeight+1)); err != nil {
@@ -57,6 +60,36 @@ func proverError(asked uint64, err error) error {
 		return rpc.ErrNothingProvable()
 	}
 	return fmt.Errorf("open the state at height %d for proofs: %w", asked, err)
+}
+
+// ProveBlock returns a block with what it is computed from. The next header names the hash of its results.
+func (b backend) ProveBlock(ctx context.Context, height uint64) (rpc.Block, error) {
+	head := b.n.Height()
+	if height == 0 {
+		height = max(head, 1) - 1
+	}
+	switch {
+	case height == 0:
+		return rpc.Block{}, rpc.ErrNothingProvable()
+	case height == head:
+		if err := b.n.app.WaitHeight(ctx, height+1); err != nil {
+			return rpc.Block{}, rpc.ErrUnproven(height, height-1)
+		}
+	}
+	out, block, err := b.describe(height)
+	if err != nil {
+		return rpc.Block{}, err
+	}
+	receipts, err := b.n.app.Receipts(height)
+	if err != nil {
+		return rpc.Block{}, heightError(height, err)
+	}
+	if len(receipts) != out.TxCount {
+		return rpc.Block{}, fmt.Errorf("block %d holds %d transactions and has %d receipts", height, out.TxCount, len(receipts))
+	}
+	out.Receipts = rpc.ReceiptsOf(receipts)
+	out.Proof = rpc.ProveBlock(block.Txs.ToSliceOfBytes(), out.Receipts)
+	return out, nil
 }
 
 // Light returns a header with its signatures and validators, as CometBFT keeps them.

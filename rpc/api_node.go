@@ -34,8 +34,17 @@ type Block struct {
 	Proposer string          `json:"proposer" doc:"The proposing validator's consensus address, in hexadecimal"`
 	AppHash  crypto.Hash     `json:"app_hash" doc:"Root of the state after the block"`
 	TxCount  int             `json:"tx_count" doc:"Signed transactions, those inside frames included"`
+	Verified bool            `json:"verified" doc:"false: this is what the node says"`
 	Receipts []BlockReceipt  `json:"receipts,omitzero" doc:"One for each transaction, in order (receipts=list)"`
 	Packed   *PackedReceipts `json:"packed,omitzero" doc:"The same for programs in a hurry (receipts=packed)"`
+	Proof    *BlockProof     `json:"proof,omitzero" doc:"With proof=true: what the block is computed from"`
+}
+
+// BlockProof is what a block and its receipts are computed from. The header of the block names the hash of the
+// transactions, and that of the next block the hash of their results, so that nothing can be left out or changed.
+type BlockProof struct {
+	Txs    [][]byte        `json:"txs" doc:"The block's transactions as CometBFT carries them, frames whole, in standard base64; their hash is the header's data_hash"`
+	Failed []FailedReceipt `json:"failed" doc:"The receipts whose code is not zero; the results they make are those of the next header's last_results_hash"`
 }
 
 // BlockReceipt is what became of one transaction of a block.

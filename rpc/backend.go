@@ -42,6 +42,11 @@ type Backend interface {
 	// Block returns a block (0: the newest), with its receipts if they are asked for. It fails like Read.
 	Block(ctx context.Context, height uint64, receipts bool) (Block, error)
 
+	// ProveBlock returns a block with its proof and its receipts; 0 chooses the newest that another block follows,
+	// whose header names the results. Where that one is yet to come it is waited for. It fails like Read, with
+	// ErrUnproven when the context ends, or with ErrNothingProvable.
+	ProveBlock(ctx context.Context, height uint64) (Block, error)
+
 	// Status describes the node. It is asked for several times a second and must not wait for consensus.
 	Status(ctx context.Context) (Status, error)
 }

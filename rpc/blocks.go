@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/tetradledger/tetrad/ledger"
 )
 
 type blockInput struct {
 	Height    string `path:"height" doc:"A height, or latest" example:"latest"`
 	MinHeight uint64 `header:"X-Tetrad-Min-Height" doc:"Wait until the node has this height, at most for timeout"`
 	Timeout   string `query:"timeout" doc:"How long to wait, such as 500ms or 10s; at most 60s"`
+	Proof     bool   `query:"proof" doc:"Prove the block: it is then one that another block follows, and latest is the newest such one"`
 	Receipts  string `query:"receipts" enum:"none,list,packed" doc:"list: what became of each transaction; packed: the same in a third of the bytes"`
 }
 
@@ -31,12 +34,9 @@ func (s *server) block(ctx context.Context, in *blockInput) (*answer[Block], err
 			return nil, badRequest("path height: %q is neither a height, which is a number from 1, nor latest.", shorten(in.Height))
 		}
 	}
-	if err := s.reach(ctx, in.MinHeight, in.Timeout); err != nil {
-		return nil, err
-	}
-	b, err := s.backend.Block(ctx, height, in.Receipts != "" && in.Receipts != "none")
+	b, err := s.readBlock(ctx, in, height)
 	if err != nil {
-		return nil, s.asError(err, "read a block")
+		return nil, err
 	}
 	if b.Time == "" {
 		b.Time = time.UnixMilli(int64(b.TimeMS)).UTC().Format(time.RFC3339Nano)
@@ -45,11 +45,44 @@ func (s *server) block(ctx context.Context, in *blockInput) (*answer[Block], err
 	case "list":
 		b.Receipts = append([]BlockReceipt{}, b.Receipts...) // a list that is empty is not a list that is missing
 	case "packed":
-		b.Packed, b.Receipts = pack(b.Receipts), nil
+		b.Packed, b.Receipts = PackReceipts(b.Receipts), nil
 	default:
 		b.Receipts = nil
 	}
-	return answered(s, b.Height, b.TimeMS, b), nil
+	out := answered(s, b.Height, b.TimeMS, b)
+	if in.Proof {
+		out.Trust = trustProof
+	}
+	return out, nil
+}
+
+// readBlock asks the node for a block. For a proof, to have reached a height means to have the block after it.
+func (s *server) readBlock(ctx context.Context, in *blockInput, height uint64) (Block, error) {
+	least := in.MinHeight
+	if in.Proof && least > 0 {
+		least = max(least, least+1)
+	}
+	if err := s.reach(ctx, least, in.Timeout); err != nil {
+		return Block{}, err
+	}
+	if !in.Proof {
+		b, err := s.backend.Block(ctx, height, in.Receipts != "" && in.Receipts != "none")
+		if err != nil {
+			return Block{}, s.asError(err, "read a block")
+		}
+		return b, nil
+	}
+	wait, err := parseWait(in.Timeout)
+	if err != nil {
+		return Block{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	b, err := s.backend.ProveBlock(ctx, height)
+	if err != nil {
+		return Block{}, s.asError(err, "prove a block")
+	}
+	return b, nil
 }
 
 // reach waits until the node has a height, if one is asked for.
@@ -68,8 +101,8 @@ func (s *server) reach(ctx context.Context, height uint64, timeout string) error
 	return nil
 }
 
-// pack writes a list of receipts in the short form.
-func pack(receipts []BlockReceipt) *PackedReceipts {
+// PackReceipts writes a list of receipts in the short form.
+func PackReceipts(receipts []BlockReceipt) *PackedReceipts {
 	p := &PackedReceipts{TxIDs: make([]byte, 0, 32*len(receipts)), Failed: []FailedReceipt{}}
 	for i, r := range receipts {
 		p.TxIDs = append(p.TxIDs, r.TxID[:]...)
@@ -78,4 +111,18 @@ func pack(receipts []BlockReceipt) *PackedReceipts {
 		}
 	}
 	return p
+}
+
+// ReceiptsOf is a block's receipts as the API lists them.
+func ReceiptsOf(receipts []ledger.Receipt) []BlockReceipt {
+	out := make([]BlockReceipt, len(receipts))
+	for i := range receipts {
+		out[i] = BlockReceipt{TxID: receipts[i].ID(), Code: receipts[i].Code, Op: receipts[i].Op}
+	}
+	return out
+}
+
+// ProveBlock makes the proof of a block: its transactions as the engine carries them, and its receipts.
+func ProveBlock(txs [][]byte, receipts []BlockReceipt) *BlockProof {
+	return &BlockProof{Txs: append([][]byte{}, txs...), Failed: PackReceipts(receipts).Failed}
 }

@@ -113,8 +113,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, ledger: rpctest.NewLedger("tetrad-test", startMS), txs: map[string]client.Signed{}}
-	w.ledger.ServeLight([]byte(`{ "chain_id": "tetrad-test" }`), func(height, timeMS uint64, appHash crypto.Hash) []byte {
-		return fmt.Appendf(nil, "header %d with %s", height, appHash)
+	w.ledger.ServeLight([]byte(`{ "chain_id": "tetrad-test" }`), func(h rpctest.Header) rpctest.Light {
+		return rpctest.Light{Encoded: fmt.Appendf(nil, "header %d with %s", h.Height, h.AppHash), Hash: crypto.Sum(h.AppHash[:]), Proposer: "00"}
 	})
 	w.node = w.ledger.Node("node0")
 	w.handler = rpc.NewHandler(w.node, rpc.Options{Node: "node0", Version: "1.0.0", Now: w.now})

@@ -29,7 +29,7 @@ type Ledger struct {
 	decided map[crypto.Hash]ledger.Receipt
 	instant bool
 	genesis []byte
-	light   func(height, timeMS uint64, appHash crypto.Hash) []byte
+	light   func(Header) Light
 	changed chan struct{} // closed, and replaced, when there is a block
 }
 
@@ -40,6 +40,7 @@ type block struct {
 	root     crypto.Hash
 	state    map[string][]byte
 	proofs   proofs
+	txs      [][]byte
 	receipts []ledger.Receipt
 }
 
@@ -56,7 +57,7 @@ func NewLedger(chainID string, timeMS uint64) *Ledger {
 	if err != nil {
 		panic("rpctest: the genesis is wrong: " + err.Error())
 	}
-	l.append(timeMS, map[string][]byte{}, out)
+	l.append(timeMS, map[string][]byte{}, nil, out)
 	return l
 }
 
@@ -130,7 +131,7 @@ func (l *Ledger) seal(stepMS uint64) uint64 {
 	if err != nil {
 		panic("rpctest: a block does not execute: " + err.Error())
 	}
-	l.append(next.TimeMS, head.state, out)
+	l.append(next.TimeMS, head.state, pack(l.pool), out)
 	for _, r := range out.Receipts {
 		if _, before := l.decided[r.ID()]; !before {
 			l.decided[r.ID()] = r
@@ -142,8 +143,8 @@ func (l *Ledger) seal(stepMS uint64) uint64 {
 }
 
 // append adds a block and wakes everybody who waits for one.
-func (l *Ledger) append(timeMS uint64, parent map[string][]byte, out ledger.Outcome) {
-	b := block{height: uint64(len(l.blocks)), timeMS: timeMS, state: maps.Clone(parent), receipts: out.Receipts}
+func (l *Ledger) append(timeMS uint64, parent map[string][]byte, txs [][]byte, out ledger.Outcome) {
+	b := block{height: uint64(len(l.blocks)), timeMS: timeMS, state: maps.Clone(parent), txs: txs, receipts: out.Receipts}
 	for _, c := range out.Changes {
 		if c.Value == nil {
 			delete(b.state, string(c.Key))

@@ -199,6 +199,9 @@ func (n *Node) Prove(ctx context.Context, o rpc.ReadOptions) (rpc.Prover, error)
 	l := n.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if o.Height > 0 && o.Height == n.height() {
+		o.MinHeight = max(o.MinHeight, o.Height)
+	}
 	for o.MinHeight > 0 && n.height() <= o.MinHeight {
 		if !l.wait(ctx) {
 			return nil, rpc.ErrProofBehind(o.MinHeight, max(n.height(), 1)-1)
@@ -231,7 +234,7 @@ func (n *Node) Light(_ context.Context, height uint64) (rpc.LightBlock, error) {
 	if l.light == nil || b.height == 0 {
 		return rpc.LightBlock{}, rpc.NewError(ledger.CodeNotFound, "There are no headers here.")
 	}
-	return rpc.LightBlock{Height: b.height, Light: l.light(b.height, b.timeMS, l.blocks[b.height-1].root)}, nil
+	return rpc.LightBlock{Height: b.height, Light: l.lightOf(b.height).Encoded}, nil
 }
 
 // Genesis implements rpc.Backend, once ServeLight was called.
@@ -272,12 +275,45 @@ func (n *Node) Block(_ context.Context, height uint64, receipts bool) (rpc.Block
 	if err != nil {
 		return rpc.Block{}, err
 	}
+	out := n.ledger.describe(b)
+	if receipts {
+		out.Receipts = rpc.ReceiptsOf(b.receipts)
+	}
+	return out, nil
+}
+
+func (l *Ledger) describe(b *block) rpc.Block {
 	out := rpc.Block{Height: b.height, Hash: crypto.Sum(b.root[:]), TimeMS: b.timeMS, AppHash: b.root, TxCount: len(b.receipts)}
-	for _, r := range b.receipts {
-		if receipts {
-			out.Receipts = append(out.Receipts, rpc.BlockReceipt{TxID: r.ID(), Code: r.Code, Op: r.Op})
+	if l.light != nil && b.height > 0 {
+		light := l.lightOf(b.height)
+		out.Hash, out.Proposer = light.Hash, light.Proposer
+	}
+	return out
+}
+
+// ProveBlock implements rpc.Backend.
+func (n *Node) ProveBlock(ctx context.Context, height uint64) (rpc.Block, error) {
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if height == 0 {
+		height = max(n.height(), 1) - 1
+	}
+	if height == 0 {
+		return rpc.Block{}, rpc.ErrNothingProvable()
+	}
+	for height == n.height() {
+		if !l.wait(ctx) {
+			return rpc.Block{}, rpc.ErrUnproven(height, height-1)
 		}
 	}
+	b, err := n.at(height)
+	if err != nil {
+		return rpc.Block{}, err
+	}
+	out := l.describe(b)
+	out.Receipts = rpc.ReceiptsOf(b.receipts)
+	out.Proof = rpc.ProveBlock(b.txs, out.Receipts)
 	return out, nil
 }
 

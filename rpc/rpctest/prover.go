@@ -13,13 +13,82 @@ import (
 	"github.com/tetradledger/tetrad/rpc"
 )
 
+// Header is what a header of the ledger is made of.
+type Header struct {
+	Height, TimeMS uint64
+	AppHash        crypto.Hash // root of the state after the height before
+	Txs            [][]byte    // the block's, as an engine carries them
+	LastResults    []Result    // of the block before
+}
+
+// Result is what the ledger tells an engine of one of its transactions.
+type Result struct {
+	Code uint32
+	Data []byte
+}
+
+// Light is a signed header, and what a block's description takes from it.
+type Light struct {
+	Encoded  []byte
+	Hash     crypto.Hash
+	Proposer string
+}
+
 // ServeLight gives the ledger signed headers and a genesis document, for tests of clients that check them. make
-// is called for each header that is asked for, with the ledger locked; appHash is the root of the state after
-// the height before.
-func (l *Ledger) ServeLight(genesis []byte, make func(height, timeMS uint64, appHash crypto.Hash) []byte) {
+// is called for each header that is asked for, with the ledger locked.
+func (l *Ledger) ServeLight(genesis []byte, make func(Header) Light) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.genesis, l.light = genesis, make
+}
+
+// lightOf makes the header of a height above 0, of a ledger whose lock is held.
+func (l *Ledger) lightOf(height uint64) Light {
+	b, before := &l.blocks[height], &l.blocks[height-1]
+	return l.light(Header{Height: height, TimeMS: b.timeMS, AppHash: before.root, Txs: b.txs, LastResults: before.results()})
+}
+
+// pack puts transactions together as a proposer does: all but the last one go into a frame, so that there are
+// blocks with frames and blocks without.
+func pack(txs []*ledger.Transaction) [][]byte {
+	if len(txs) == 0 {
+		return nil
+	}
+	last := len(txs) - 1
+	if last == 0 {
+		return [][]byte{txs[0].Raw}
+	}
+	var inner [][]byte
+	for _, t := range txs[:last] {
+		inner = append(inner, t.Raw)
+	}
+	return [][]byte{ledger.EncodeFrame(inner), txs[last].Raw}
+}
+
+// results are what an engine is told of the block's transactions.
+func (b *block) results() []Result {
+	var out []Result
+	receipts := b.receipts
+	for _, tx := range b.txs {
+		n := 1
+		if ledger.IsFrame(tx) {
+			inner, err := ledger.DecodeFrame(tx)
+			if err != nil {
+				panic("rpctest: a frame does not decode: " + err.Error())
+			}
+			n = len(inner)
+			leaves := [][]byte{}
+			for i := range receipts[:n] {
+				leaves = append(leaves, receipts[i].Encode())
+			}
+			root := merkle.ListRoot(leaves)
+			out = append(out, Result{Data: root[:]})
+		} else {
+			out = append(out, Result{Code: receipts[0].Code, Data: receipts[0].Encode()})
+		}
+		receipts = receipts[n:]
+	}
+	return out
 }
 
 // trees are the state tree and one for each replay bucket, as a real node has them.
