@@ -133,6 +133,7 @@ func (r *stagedRecord) encode() (headEntry, []*badger.Entry) {
 		sectionState:    encodeChanges(r.state),
 		sectionReplay:   encodeChanges(r.replay),
 		sectionReceipts: encodeReceipts(r.receipts),
+		sectionTouched:  encodeTouched(r.state, r.touched),
 	} {
 		e.Chunks[section] = uint32(len(chunks))
 		if section == sectionState {

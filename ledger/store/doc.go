@@ -79,7 +79,7 @@
 //	view := s.View()
 //	out, err := ledger.Execute(view, block)
 //	view.Close()
-//	p, err := s.Stage(store.Record{Height: h, TimeMS: t, Changes: out.Changes, Receipts: out.Receipts})
+//	p, err := s.Stage(store.Record{Height: h, TimeMS: t, Changes: out.Changes, Receipts: out.Receipts, Touched: out.Touched})
 //	// p.Root() is the app hash; when the block is decided:
 //	err = s.Commit(p)
 package store

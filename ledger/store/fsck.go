@@ -188,6 +188,10 @@ func knownKey(key []byte) bool {
 		return len(key) == number+chunk
 	case kindOutcome, kindRefusal:
 		return len(key) == id
+	case kindHistory:
+		return len(key) == id+8
+	case kindWritten:
+		return len(key) == number+8+8
 	case kindFlat:
 		return len(key) > 1
 	}

@@ -196,29 +196,29 @@ func TestFsckFindsDamage(t *testing.T) {
 			return hex.EncodeToString(key)
 		}, "there is no such key"},
 		"a change in a record": {func(db *badger.DB) string {
-			key, value, _ := pick(t, db, state(fsckHeight), 2)
+			key, value, _ := pick(t, db, state(fsckHeight), 3)
 			at := bytes.Index(value, ledger.KeyAccount(bob))
 			rewrite(t, db, dropTime, key, flipped(value, at+33+30))
 			return fmt.Sprintf("height %d", fsckHeight)
 		}, "the root of the state is"},
 		"a leaf in a record": {func(db *badger.DB) string {
-			key, value, _ := pick(t, db, state(fsckHeight-2), 2)
+			key, value, _ := pick(t, db, state(fsckHeight-2), 3)
 			at := bytes.Index(value, ledger.KeyAccount(bob))
 			rewrite(t, db, dropTime, key, flipped(value, at+33+2)) // behind its length: the leaf's version
 			return fmt.Sprintf("change record %d", fsckHeight-2)
 		}, hex.EncodeToString(ledger.KeyAccount(bob))},
 		"a replay record": {func(db *badger.DB) string {
-			key, value, _ := pick(t, db, state(fsckHeight), 1)
+			key, value, _ := pick(t, db, state(fsckHeight), 2)
 			rewrite(t, db, dropTime, key, flipped(value, -1))
 			return fmt.Sprintf("change record %d", fsckHeight)
 		}, "does not say what its receipt says"},
 		"a receipt": {func(db *badger.DB) string {
-			key, value, _ := pick(t, db, state(fsckHeight), 0)
+			key, value, _ := pick(t, db, state(fsckHeight), 1)
 			rewrite(t, db, dropTime, key, flipped(value, 10))
 			return fmt.Sprintf("change record %d", fsckHeight)
 		}, ""},
 		"a chunk that is gone": {func(db *badger.DB) string {
-			key, _, _ := pick(t, db, state(fsckHeight-5), 0)
+			key, _, _ := pick(t, db, state(fsckHeight-5), 1)
 			txn := db.NewTransactionAt(newest, true)
 			if err := errors.Join(txn.Delete(key), txn.CommitAt(dropTime, nil)); err != nil {
 				t.Fatal(err)
@@ -269,7 +269,12 @@ func TestFsckFindsDamage(t *testing.T) {
 		"a key of no kind": {func(db *badger.DB) string {
 			rewrite(t, db, putTime, []byte("zebra"), []byte("x"))
 			return "key 7a65627261"
-		}, "no store of format 1"},
+		}, "no store of format 2"},
+		"a list of touched accounts": {func(db *badger.DB) string {
+			key, value, _ := pick(t, db, state(fsckHeight), 0)
+			rewrite(t, db, dropTime, key, flipped(value, -1))
+			return fmt.Sprintf("change record %d", fsckHeight)
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "ledger")

@@ -120,7 +120,7 @@ func (c *ledgerChain) block() {
 		c.t.Fatal(err)
 	}
 	view.Close()
-	commitRecord(c.t, c.store, Record{Height: height, TimeMS: timeMS, Changes: out.Changes, Receipts: out.Receipts})
+	commitRecord(c.t, c.store, Record{Height: height, TimeMS: timeMS, Changes: out.Changes, Receipts: out.Receipts, Touched: out.Touched})
 }
 
 // fsckOptions keeps a part of the heights, so that there are flat keys, buckets on disk and dropped records.

@@ -17,7 +17,9 @@ func (f *fsck) checkRecords() error {
 		}
 		r := &recordCheck{f: f, e: e, where: fmt.Sprintf("change record %d", e.Height)}
 		r.state()
-		r.replay(r.receipts())
+		receipts := r.receipts()
+		r.replay(receipts)
+		r.touched(receipts)
 		if r.bytes != e.Bytes && !r.broken {
 			f.fault(r.where, "it has %d bytes, its head says %d", r.bytes, e.Bytes)
 		}
@@ -51,7 +53,7 @@ func (r *recordCheck) chunks(section byte, fn func(i uint32, chunk []byte) error
 	}
 }
 
-var sectionNames = [sections]string{sectionState: "state", sectionReplay: "replay", sectionReceipts: "receipt"}
+var sectionNames = [sections]string{sectionState: "state", sectionReplay: "replay", sectionReceipts: "receipt", sectionTouched: "touched"}
 
 // state checks the changes of the state tree.
 func (r *recordCheck) state() {

@@ -8,8 +8,12 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 )
 
-// Format numbers the layout of this file and of record.go. A store written in another one is refused.
-const Format = 1
+// Format numbers the layout of this file and of record.go. A store written in another one is refused, but for
+// FormatFirst: records of that format are read, and lack the section of touched accounts.
+const (
+	Format      = 2
+	FormatFirst = 1
+)
 
 // The first byte of a Badger key says what it holds. Numbers in keys are big-endian, so that keys of one
 // kind lie in numeric order.
@@ -22,6 +26,8 @@ const (
 	kindReplay  = 'r' // bucket, chunk                      -> part of a frozen bucket's records
 	kindOutcome = 't' // transaction                        -> receipt that decided it
 	kindRefusal = 'u' // transaction, at time flatTime      -> receipt that decided nothing
+	kindHistory = 'a' // account, number, at time flatTime  -> transactions of the account's log from that number on
+	kindWritten = 'i' // boundary, base, horizon            -> nothing; heights below it are in the histories
 )
 
 // Badger keeps a key's values apart by time, and whichever table it finds first wins among equal times:
@@ -44,8 +50,19 @@ const (
 	sectionState    = 0 // changes of the state tree, in key order: the fold reads them
 	sectionReplay   = 1 // new replay records, in key order: rebuilding buckets reads them
 	sectionReceipts = 2 // receipts, in block order: the index reads them
-	sections        = 3
+	sectionTouched  = 3 // the accounts each transaction touched, in block order: the histories read them
+	sections        = 4
+
+	sectionsFirst = 3 // how many there were in FormatFirst
 )
+
+// sectionsOf is how many sections a record has.
+func sectionsOf(format uint32) int {
+	if format == FormatFirst {
+		return sectionsFirst
+	}
+	return sections
+}
 
 func heightKey(kind byte, height uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{kind}, height)
@@ -85,16 +102,17 @@ type headEntry struct {
 	Firsts [][]byte         // the first key of each state chunk, so that a reader of one key reads one chunk
 }
 
-const headEntryLen = 4 + 8 + 8 + 32 + 32 + 4*sections + 8 // and the first keys
+// headEntryLen is the length of a head entry without the first keys.
+func headEntryLen(format uint32) int { return 4 + 8 + 8 + 32 + 32 + 4*sectionsOf(format) + 8 }
 
 func (e headEntry) encode() []byte {
-	b := make([]byte, 0, headEntryLen+len(e.Firsts)*48)
+	b := make([]byte, 0, headEntryLen(e.Format)+len(e.Firsts)*48)
 	b = binary.BigEndian.AppendUint32(b, e.Format)
 	b = binary.BigEndian.AppendUint64(b, e.Height)
 	b = binary.BigEndian.AppendUint64(b, e.TimeMS)
 	b = append(b, e.Root[:]...)
 	b = append(b, e.Genesis[:]...)
-	for _, n := range e.Chunks {
+	for _, n := range e.Chunks[:sectionsOf(e.Format)] {
 		b = binary.BigEndian.AppendUint32(b, n)
 	}
 	b = binary.BigEndian.AppendUint64(b, e.Bytes)
@@ -111,22 +129,23 @@ func decodeHeadEntry(b []byte) (headEntry, error) {
 	}
 	var e headEntry
 	e.Format = binary.BigEndian.Uint32(b)
-	if e.Format != Format {
-		return headEntry{}, fmt.Errorf("it has format %d, this program knows format %d only: use the program that wrote it", e.Format, Format)
+	if e.Format < FormatFirst || e.Format > Format {
+		return headEntry{}, fmt.Errorf("it has format %d, this program knows formats up to %d: use the program that wrote it", e.Format, Format)
 	}
-	if len(b) < headEntryLen {
-		return headEntry{}, fmt.Errorf("a head of %d bytes, expected %d at least", len(b), headEntryLen)
+	if least := headEntryLen(e.Format); len(b) < least {
+		return headEntry{}, fmt.Errorf("a head of %d bytes, expected %d at least", len(b), least)
 	}
 	e.Height = binary.BigEndian.Uint64(b[4:])
 	e.TimeMS = binary.BigEndian.Uint64(b[12:])
 	e.Root = crypto.Hash(b[20:52])
 	e.Genesis = crypto.Hash(b[52:84])
 	b = b[84:]
-	for i := range e.Chunks {
-		e.Chunks[i] = binary.BigEndian.Uint32(b[4*i:])
+	for i := range sectionsOf(e.Format) {
+		e.Chunks[i] = binary.BigEndian.Uint32(b)
+		b = b[4:]
 	}
-	e.Bytes = binary.BigEndian.Uint64(b[4*sections:])
-	rest := b[4*sections+8:]
+	e.Bytes = binary.BigEndian.Uint64(b)
+	rest := b[8:]
 	for range e.Chunks[sectionState] {
 		first, after, err := nextBytes(rest)
 		if err != nil {

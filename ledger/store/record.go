@@ -9,6 +9,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 )
 
@@ -18,6 +19,9 @@ type Record struct {
 	TimeMS   uint64
 	Changes  []ledger.Change  // in key order, one for a key
 	Receipts []ledger.Receipt // in block order
+	// Touched are the accounts whose logs each transaction extended, as ledger.Execute lists them. They must be
+	// among the accounts that change. Without it, the histories of accounts lack the block.
+	Touched [][]crypto.Address
 }
 
 // errCut says that a chunk ends in the middle of an item.

@@ -28,6 +28,7 @@ type stagedRecord struct {
 	state    []ledger.Change // of the state tree, bucket leaves included, in key order
 	replay   []ledger.Change // new replay records, in key order
 	receipts []ledger.Receipt
+	touched  [][]crypto.Address
 }
 
 // stagedBucket is a bucket that gets new records.
@@ -68,7 +69,7 @@ func (s *Store) stage(tree *merkle.Map, r Record, genesis crypto.Hash, params *l
 	p := &Pending{generation: s.generation, tree: tree}
 	from, to := replaySpan(r.Changes)
 	p.replay = r.Changes[from:to]
-	p.receipts = r.Receipts
+	p.receipts, p.touched = r.Receipts, r.Touched
 	p.drops = droppedBuckets(r.Changes[to:])
 	leaves := s.stageBuckets(p, r, params)
 	p.state = slices.Concat(r.Changes[:from], mergeChanges(r.Changes[to:], leaves))
@@ -93,6 +94,9 @@ func checkRecord(r Record) {
 		case c.Key[0] == ledger.PrefixBucket && (len(c.Key) != bucketLeafLen || c.Value != nil):
 			panic(fmt.Sprintf("store: bucket leaf %x written at height %d: only the store writes them", c.Key, r.Height))
 		}
+	}
+	if n := len(r.Touched); n > 0 && n != len(r.Receipts) {
+		panic(fmt.Sprintf("store: height %d has %d lists of touched accounts for %d receipts", r.Height, n, len(r.Receipts)))
 	}
 	for i := range r.Receipts {
 		if len(r.Receipts[i].Txid) != crypto.HashSize {

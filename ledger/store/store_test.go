@@ -240,7 +240,7 @@ func TestDamagedState(t *testing.T) {
 		sentence string
 		damage   func(t *testing.T, s *Store, m *model)
 	}{
-		{"format", "it has format 9, this program knows format 1 only", func(t *testing.T, s *Store, m *model) {
+		{"format", "it has format 9, this program knows formats up to 2", func(t *testing.T, s *Store, m *model) {
 			e := headEntry{Head: Head{Height: 4, Format: 9}}
 			put(t, s, headKey(4), e.encode())
 		}},
