@@ -247,7 +247,9 @@ func (a *App) execute(b Block, parsed *block, cancel <-chan struct{}) (*executio
 	}
 	executed := a.options.Now()
 	x.executing = executed.Sub(started)
-	x.pending, err = a.store().Stage(store.Record{Height: b.Height, TimeMS: b.TimeMS, Changes: x.outcome.Changes, Receipts: x.outcome.Receipts})
+	x.pending, err = a.store().Stage(store.Record{
+		Height: b.Height, TimeMS: b.TimeMS, Changes: x.outcome.Changes, Receipts: x.outcome.Receipts, Touched: x.outcome.Touched,
+	})
 	if err != nil {
 		return nil, err
 	}
