@@ -275,16 +275,16 @@ func TestPeerFilter(t *testing.T) {
 func TestSnapshotsAreDeclined(t *testing.T) {
 	c := newChain(t, Options{})
 	ctx := context.Background()
-	if r, err := c.application.ListSnapshots(ctx, nil); err != nil || len(r.Snapshots) != 0 {
+	if r, err := c.application.ListSnapshots(ctx, &abcitypes.RequestListSnapshots{}); err != nil || len(r.Snapshots) != 0 {
 		t.Error(r, err)
 	}
-	if r, err := c.application.OfferSnapshot(ctx, nil); err != nil || r.Result != abcitypes.ResponseOfferSnapshot_ABORT {
+	if r, err := c.application.OfferSnapshot(ctx, &abcitypes.RequestOfferSnapshot{}); err != nil || r.Result != abcitypes.ResponseOfferSnapshot_ABORT {
 		t.Error(r, err)
 	}
-	if r, err := c.application.LoadSnapshotChunk(ctx, nil); err != nil || r.Chunk != nil {
+	if r, err := c.application.LoadSnapshotChunk(ctx, &abcitypes.RequestLoadSnapshotChunk{}); err != nil || r.Chunk != nil {
 		t.Error(r, err)
 	}
-	if r, err := c.application.ApplySnapshotChunk(ctx, nil); err != nil || r.Result != abcitypes.ResponseApplySnapshotChunk_ABORT {
+	if r, err := c.application.ApplySnapshotChunk(ctx, &abcitypes.RequestApplySnapshotChunk{}); err != nil || r.Result != abcitypes.ResponseApplySnapshotChunk_ABORT {
 		t.Error(r, err)
 	}
 	if _, err := c.application.ExtendVote(ctx, nil); err == nil {

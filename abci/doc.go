@@ -18,10 +18,10 @@
 //	VerifyVoteExtension -                the same
 //	FinalizeBlock       Finalize         the disk failed or state is corrupt: stop
 //	Commit              Commit           the same
-//	ListSnapshots       -                (never: there are none yet)
-//	OfferSnapshot       -                (never: abort)
-//	LoadSnapshotChunk   -                (never: no such chunk)
-//	ApplySnapshotChunk  -                (never: abort)
+//	ListSnapshots       Snapshots        (never)
+//	OfferSnapshot       OfferSnapshot    (never: an answer)
+//	LoadSnapshotChunk   SnapshotChunk    (never: no such chunk)
+//	ApplySnapshotChunk  ApplyChunk       (never: an answer)
 //
 // Codes above 32000 tell CometBFT to forget that it saw a transaction, so that the same bytes may come again:
 // they are the ledger's retryable codes plus 32000. All other codes are the ledger's own.

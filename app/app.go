@@ -33,7 +33,8 @@ type Options struct {
 	Idle time.Duration
 	// Retain says, after each commit, the lowest height whose block the engine must keep; zero: all. It is called
 	// by the goroutine that executes blocks. Nil keeps all.
-	Retain func(height, timeMS uint64) uint64
+	Retain    func(height, timeMS uint64) uint64
+	Snapshots SnapshotOptions
 	// NoSpeculation executes a block only once it is decided.
 	NoSpeculation bool
 }
@@ -57,6 +58,8 @@ type App struct {
 	waiters      waiters
 	feed         feed
 	rebuilt      rebuiltTrees
+	snapshots    snapshots
+	restoring    restoring
 
 	// ready is set once there is a state to judge transactions by.
 	ready  atomic.Bool
@@ -75,7 +78,8 @@ type App struct {
 
 var errClosed = errors.New("the app is closed")
 
-// New starts an App on a store, which stays the caller's to close, after the App.
+// New starts an App on a store, which stays the caller's to close, after the App. One that a snapshot was restored
+// into is the App's own.
 func New(o Options) (*App, error) {
 	if o.Genesis == nil || o.Store == nil {
 		return nil, errors.New("app: a genesis document and a store are needed")
@@ -99,6 +103,7 @@ func New(o Options) (*App, error) {
 		waiters:  waiters{byID: map[ledger.TxID][]*waiter{}},
 		closed:   make(chan struct{}),
 	}
+	orDefault(&a.options.Snapshots.Keep, snapshotsKept)
 	a.current.Store(o.Store)
 	if head, ok := o.Store.Head(); ok {
 		if head.Genesis != a.genesisHash {
@@ -108,6 +113,7 @@ func New(o Options) (*App, error) {
 		a.feed.height = head.Height
 		a.ready.Store(true)
 	}
+	a.openSnapshots()
 	a.verification = newVerification(o.Verify, a.genesisHash, o.Observer)
 	a.verification.settle = a.settle
 	a.verification.start()
@@ -122,6 +128,10 @@ func (a *App) Close() {
 		a.verification.close()
 		a.ahead.drop(a.store())
 		a.feed.close()
+		a.snapshots.close()
+		if err := a.restoring.close(); err != nil {
+			a.log.Error("closing the restored store failed", "err", err)
+		}
 	})
 }
 

@@ -325,6 +325,7 @@ func (a *App) Commit() (retainHeight uint64, err error) {
 	s.stats.Commit = a.committedAt.Sub(started)
 	a.staged, a.prepared, a.parsed = nil, nil, nil
 	a.release(s)
+	a.snapshot(s.Height)
 	if a.options.Retain == nil {
 		return 0, nil
 	}

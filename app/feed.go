@@ -87,6 +87,20 @@ func (f *feed) publish(block Committed) {
 	}
 }
 
+// jump moves to a height without telling of its blocks. Subscribers are cut off: they catch up by height.
+func (f *feed) jump(height uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.height = height
+	if f.advanced != nil {
+		close(f.advanced)
+		f.advanced = nil
+	}
+	for s := range f.subs {
+		f.cut(s)
+	}
+}
+
 // now is the height last published, and a channel that closes with the next.
 func (f *feed) now() (uint64, <-chan struct{}) {
 	f.mu.Lock()

@@ -20,15 +20,20 @@ type Config struct {
 	// apart, "wan" for validators across a continent or an ocean.
 	Profile string `mapstructure:"profile"`
 
-	API     APIConfig     `mapstructure:"api"`
-	Metrics MetricsConfig `mapstructure:"metrics"`
-	Plane   PlaneConfig   `mapstructure:"plane"`
-	Peers   PeersConfig   `mapstructure:"peers"`
-	Blocks  BlocksConfig  `mapstructure:"blocks"`
-	Pool    PoolConfig    `mapstructure:"pool"`
-	Store   StoreConfig   `mapstructure:"store"`
-	Memory  MemoryConfig  `mapstructure:"memory"`
-	Log     LogConfig     `mapstructure:"log"`
+	API       APIConfig       `mapstructure:"api"`
+	Metrics   MetricsConfig   `mapstructure:"metrics"`
+	Plane     PlaneConfig     `mapstructure:"plane"`
+	Peers     PeersConfig     `mapstructure:"peers"`
+	Blocks    BlocksConfig    `mapstructure:"blocks"`
+	Pool      PoolConfig      `mapstructure:"pool"`
+	Store     StoreConfig     `mapstructure:"store"`
+	Snapshots SnapshotsConfig `mapstructure:"snapshots"`
+	Memory    MemoryConfig    `mapstructure:"memory"`
+	Log       LogConfig       `mapstructure:"log"`
+
+	// NewValidatorState lets a validator whose record of what it signed last is lost begin a new one, from which on
+	// it keeps silent until the network is past everything it can have signed. It is not a key of any file.
+	NewValidatorState bool `mapstructure:"-"`
 
 	// Engine is CometBFT's configuration, tuned by the profile; see engine.go for what differs from its
 	// own defaults, and why.
@@ -93,6 +98,18 @@ type StoreConfig struct {
 	// KeepVersions is how many past heights stay readable from memory, and KeepHeights from disk.
 	KeepVersions int    `mapstructure:"keep_versions"`
 	KeepHeights  uint64 `mapstructure:"keep_heights"`
+	// KeepBlocks is how many of CometBFT's blocks are kept at least; 0 keeps all. See retention for what keeps
+	// more of them.
+	KeepBlocks uint64 `mapstructure:"keep_blocks"`
+}
+
+// SnapshotsConfig is how new nodes, and those that lost their data, get the state without all blocks.
+type SnapshotsConfig struct {
+	// Interval makes a snapshot at every multiple of this height; 0 makes none. All nodes should have the same, so
+	// that whoever restores one can take its parts from several of them.
+	Interval uint64 `mapstructure:"interval"`
+	// Keep is how many snapshots stay on disk.
+	Keep int `mapstructure:"keep"`
 }
 
 // MemoryConfig tunes the garbage collector. The environment variables GOGC and GOMEMLIMIT, where set, win.
@@ -144,18 +161,19 @@ func localAddress(base, port int) string {
 // Default is the configuration of a node that is told nothing but its home and profile.
 func Default(home, profile string) Config {
 	c := Config{
-		Home:    home,
-		Profile: profile,
-		API:     APIConfig{Listen: localAddress(BasePort, portAPI), ConnectionsMax: 1024},
-		Metrics: MetricsConfig{Listen: localAddress(BasePort, portMetrics)},
-		Plane:   PlaneConfig{Listen: localAddress(BasePort, portPlane)},
-		Peers:   PeersConfig{Allow: []string{}},
-		Blocks:  BlocksConfig{Idle: 250 * time.Millisecond},
-		Pool:    PoolConfig{TxsMax: 50_000, BytesMax: 64 << 20, LocalTxsMax: 12_500, AccountTxsMax: 3_125, VerifyWorkers: 1},
-		Store:   StoreConfig{DiskFreeMin: 1 << 30, KeepVersions: 32, KeepHeights: 1000},
-		Memory:  MemoryConfig{GCPercent: 200},
-		Log:     LogConfig{Level: "info", Format: "auto"},
-		Engine:  engineDefaults(home, profile),
+		Home:      home,
+		Profile:   profile,
+		API:       APIConfig{Listen: localAddress(BasePort, portAPI), ConnectionsMax: 1024},
+		Metrics:   MetricsConfig{Listen: localAddress(BasePort, portMetrics)},
+		Plane:     PlaneConfig{Listen: localAddress(BasePort, portPlane)},
+		Peers:     PeersConfig{Allow: []string{}},
+		Blocks:    BlocksConfig{Idle: 250 * time.Millisecond},
+		Pool:      PoolConfig{TxsMax: 50_000, BytesMax: 64 << 20, LocalTxsMax: 12_500, AccountTxsMax: 3_125, VerifyWorkers: 1},
+		Store:     StoreConfig{DiskFreeMin: 1 << 30, KeepVersions: 32, KeepHeights: 1000},
+		Snapshots: SnapshotsConfig{Interval: 5000, Keep: 2},
+		Memory:    MemoryConfig{GCPercent: 200},
+		Log:       LogConfig{Level: "info", Format: "auto"},
+		Engine:    engineDefaults(home, profile),
 	}
 	if profile == ProfileWAN {
 		c.Blocks.Idle = 400 * time.Millisecond
@@ -234,6 +252,18 @@ func (c Config) validateLimits() []error {
 	if c.Store.DiskFreeMin < diskFreeFloor {
 		fault("store.disk_free_min: %d is less than %d: the node stops at that in any case", c.Store.DiskFreeMin, uint64(diskFreeFloor))
 	}
+	if c.Store.KeepBlocks > 0 && c.Store.KeepBlocks < keepBlocksMin {
+		fault("store.keep_blocks: %d is less than %d, and not 0, which keeps all", c.Store.KeepBlocks, keepBlocksMin)
+	}
+	if c.Store.KeepBlocks > heightsMax {
+		fault("store.keep_blocks: %d is more than %d; 0 keeps all", c.Store.KeepBlocks, uint64(heightsMax))
+	}
+	if c.Snapshots.Interval > heightsMax {
+		fault("snapshots.interval: %d is more than %d; 0 makes none", c.Snapshots.Interval, uint64(heightsMax))
+	}
+	if c.Snapshots.Keep < 1 || c.Snapshots.Keep > snapshotsKeepMax {
+		fault("snapshots.keep: %d is not between 1 and %d, which is what peers are told of", c.Snapshots.Keep, snapshotsKeepMax)
+	}
 	if c.Memory.GCPercent < 10 {
 		fault("memory.gc_percent: %d would spend the machine on collecting garbage; at least 10", c.Memory.GCPercent)
 	}
@@ -248,6 +278,15 @@ const poolBytesFloor = 2 << 20
 
 // verifyWorkersMax is beyond what any machine's signature checks profit from.
 const verifyWorkersMax = 64
+
+const (
+	// keepBlocksMin serves peers that were away for a moment.
+	keepBlocksMin = 100
+	// heightsMax is more than a chain of twenty blocks a second makes in a thousand years.
+	heightsMax = 1_000_000_000_000
+	// snapshotsKeepMax is how many snapshots CometBFT tells a peer of.
+	snapshotsKeepMax = 10
+)
 
 // diskFreeFloor is where the store stops by itself.
 const diskFreeFloor = 256 << 20

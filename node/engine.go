@@ -30,6 +30,8 @@ func engineDefaults(home, profile string) *cmtcfg.Config {
 	e.Storage.DiscardABCIResponses = false
 
 	e.RPC.ListenAddress = "tcp://" + localAddress(BasePort, portRPC)
+	// Peers of a permissioned network are known, and say at once which snapshots they have.
+	e.StateSync.DiscoveryTime = 5 * time.Second
 	tuneP2P(e.P2P)
 	tunePool(e.Mempool)
 	tuneConsensus(e.Consensus, profile)
@@ -133,7 +135,6 @@ var fixedKeys = []fixedKey{
 	{"tx_index.indexer", func(e *cmtcfg.Config) any { return e.TxIndex.Indexer }, "transactions are found through the ledger's receipts"},
 	{"tx_index.psql-conn", func(e *cmtcfg.Config) any { return e.TxIndex.PsqlConn }, "transactions are found through the ledger's receipts"},
 	{"instrumentation.prometheus", func(e *cmtcfg.Config) any { return e.Instrumentation.Prometheus }, "set metrics.listen in app.toml"},
-	{"statesync.enable", func(e *cmtcfg.Config) any { return e.StateSync.Enable }, "snapshots are not served yet"},
 }
 
 // engineFaults lists what is wrong with config.toml.
@@ -171,3 +172,5 @@ func engineFaults(c Config) []error {
 }
 
 func (c Config) ledgerDir() string { return filepath.Join(c.Engine.DBDir(), "ledger") }
+
+func (c Config) snapshotsDir() string { return filepath.Join(c.Engine.DBDir(), "snapshots") }

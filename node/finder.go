@@ -36,9 +36,17 @@ func (f *finder) find(hash []byte, prove bool) (*cmtcoretypes.ResultTx, error) {
 	}
 	receipt, ok := f.receipt(crypto.Hash(hash))
 	if !ok {
-		return nil, fmt.Errorf("tx (%X) not found", hash)
+		return nil, f.unknown(hash)
 	}
 	return f.inner(hash, receipt, prove)
+}
+
+// unknown says how far back this node could have known a transaction.
+func (f *finder) unknown(hash []byte) error {
+	if base := f.blocks.Base(); base > 1 {
+		return fmt.Errorf("tx (%X) not found: the first block that this node keeps is %d", hash, base)
+	}
+	return fmt.Errorf("tx (%X) not found", hash)
 }
 
 // whole is a CometBFT transaction with the result CometBFT has of it.
@@ -86,7 +94,7 @@ func (f *finder) inner(hash []byte, receipt ledger.Receipt, prove bool) (*cmtcor
 func (f *finder) block(height int64) (*cmttypes.Block, error) {
 	block := f.blocks.LoadBlock(height)
 	if block == nil {
-		return nil, fmt.Errorf("this node no longer keeps block %d", height)
+		return nil, fmt.Errorf("this node no longer keeps block %d: the first that it keeps is %d", height, f.blocks.Base())
 	}
 	return block, nil
 }

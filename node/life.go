@@ -22,6 +22,9 @@ func (n *Node) Start() error {
 	}
 	n.work(func() { n.places.run(n.running, n.engine.BlockStore()) })
 	n.work(n.supervise)
+	if n.syncing.Load() {
+		n.work(n.watchSync)
+	}
 
 	n.launched.Store(true)
 	n.work(n.runEngine)
@@ -60,6 +63,9 @@ func (n *Node) runEngine() {
 		return
 	}
 	if n.upErr = n.engine.Start(); n.upErr != nil {
+		if n.syncing.Load() {
+			n.upErr = fmt.Errorf("%w: %w; %s", ErrSyncFailed, n.upErr, syncAdvice)
+		}
 		n.dog.bark(fmt.Errorf("start CometBFT: %w", n.upErr))
 		return
 	}
@@ -67,7 +73,7 @@ func (n *Node) runEngine() {
 	log := n.log.With("module", "peers")
 	n.work(func() { evict(n.running, n.engine.Switch(), n.allowed, log) })
 	if n.config.Engine.P2P.LibP2PEnabled() {
-		n.work(func() { forget(n.running, n.engine.Switch(), n.Height, log) })
+		n.work(func() { forget(n.running, n.engine.Switch(), n.Height, n.syncing.Load, log) })
 	}
 }
 

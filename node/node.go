@@ -73,6 +73,7 @@ type Node struct {
 	metrics   *metrics
 	dog       *watchdog
 	turns     *turns
+	retention retention
 
 	apiListener     net.Listener
 	api             *http.Server
@@ -88,6 +89,8 @@ type Node struct {
 	up       chan struct{} // closed when CometBFT's Start has returned, or will not be called
 	upErr    error         // what it returned; set before up is closed
 	starting atomic.Bool   // true until CometBFT runs
+	syncing  atomic.Bool   // the node waits for a snapshot, or restores one
+	toldAt   atomic.Int64  // when the log last heard of that, in nanoseconds
 	stopping atomic.Bool
 	stopOnce sync.Once
 	done     chan struct{} // closed when the node has stopped or failed
@@ -111,7 +114,7 @@ func New(c Config, log *slog.Logger, opts ...Option) (*Node, error) {
 	}
 	n.running, n.cancel = context.WithCancel(context.Background())
 	n.starting.Store(true)
-	for _, step := range []func() error{n.openHome, n.openPorts, n.openLedger, n.openEngine, n.openServers} {
+	for _, step := range []func() error{n.openHome, n.openPorts, n.openStateSync, n.openLedger, n.openEngine, n.openServers} {
 		if err := step(); err != nil {
 			n.cancel()
 			return nil, errors.Join(err, n.close())

@@ -123,10 +123,13 @@ func (n *Node) openLedger() error {
 	if err != nil {
 		return err
 	}
-	if n.store, err = store.Open(store.Options{
+	opening := store.Options{
 		Dir: c.ledgerDir(), Genesis: n.doc.Hash(), Logger: n.log.With("module", "store"),
 		KeepVersions: c.Store.KeepVersions, KeepHeights: c.Store.KeepHeights, DiskFreeMin: c.Store.DiskFreeMin,
-	}); err != nil {
+	}
+	if n.store, err = store.Open(opening); errors.Is(err, store.ErrHalfRestored) {
+		return errInterrupted
+	} else if err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
 	n.app, err = app.New(app.Options{
@@ -135,14 +138,17 @@ func (n *Node) openLedger() error {
 		Pool: app.PoolOptions{
 			TxsMax: c.Pool.TxsMax, BytesMax: c.Pool.BytesMax, LocalTxsMax: c.Pool.LocalTxsMax, AccountTxsMax: c.Pool.AccountTxsMax,
 		},
-		Verify: app.VerifyOptions{Workers: c.Pool.VerifyWorkers},
+		Verify: app.VerifyOptions{Workers: c.Pool.VerifyWorkers}, Retain: n.retention.retain, Snapshots: n.snapshotOptions(opening),
 	})
 	if err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
 	n.metrics.watch(n.app, n.doc.ChainID, c.Engine.Moniker)
-	n.places, err = openLocator(c.Engine, n.log.With("module", "index"))
-	return err
+	if n.places, err = openLocator(c.Engine, n.log.With("module", "index")); err != nil {
+		return err
+	}
+	n.openRetention()
+	return nil
 }
 
 // hasBlocks tells whether CometBFT has kept blocks in this home before.
@@ -179,6 +185,9 @@ func (n *Node) openEngine() error {
 	ownRPC := *engine.RPC
 	ownRPC.ListenAddress = ""
 	engine.RPC = &ownRPC
+	ownSync := *engine.StateSync
+	ownSync.Enable = n.syncing.Load()
+	engine.StateSync = &ownSync
 	engineLog := newBridge(n.log, n.dog.hear, &n.stopping)
 	n.engine, err = n.newEngine(&engine, signer, nodeKey, creator, engineLog)
 	if err != nil {
@@ -187,6 +196,7 @@ func (n *Node) openEngine() error {
 	if n.env, err = n.engine.ConfigureRPC(); err != nil {
 		return fmt.Errorf("open CometBFT's rpc: %w", err)
 	}
+	n.retention.blocks = n.engine.BlockStore()
 	n.turns.validators = n.env.StateStore.LoadValidators
 	return n.openEngineRPC(engineLog)
 }
@@ -213,6 +223,9 @@ func (n *Node) openDatabase(context *cmtcfg.DBContext) (cmtdb.DB, error) {
 		return nil, err
 	}
 	n.databases = append(n.databases, db)
+	if context.ID == "state" {
+		return db, n.mend(n.databases[0], db) // the blocks' is the first that CometBFT opens
+	}
 	return db, nil
 }
 

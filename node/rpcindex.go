@@ -20,6 +20,7 @@ type keyValues interface {
 	Get(key []byte) ([]byte, error)
 	Set(key, value []byte) error
 	SetSync(key, value []byte) error
+	Delete(key []byte) error
 	Close() error
 }
 
@@ -29,7 +30,8 @@ type keyValues interface {
 // by their own ids through the ledger's receipts.
 //
 // It runs behind consensus and costs it nothing but a channel send. Blocks it has not seen when the process
-// ends are read again from the block store at the next start.
+// ends are read again from the block store at the next start. Entries of blocks that are to be pruned go first,
+// while the block can still be read.
 type locator struct {
 	db     keyValues
 	blocks blockStore
@@ -39,6 +41,8 @@ type locator struct {
 	mu     sync.RWMutex
 	height int64             // every block up to here is indexed; guarded by mu
 	recent map[int64][]place // handed over by note, not written yet; guarded by mu
+	below  int64             // entries of lower blocks are to go; guarded by mu
+	base   int64             // entries of lower blocks are gone; guarded by mu
 }
 
 // place is one single transaction of a block.
@@ -55,7 +59,10 @@ type blockStore interface {
 	LoadBlockMeta(height int64) *cmttypes.BlockMeta
 }
 
-var locatorHeightKey = []byte("height")
+var (
+	locatorHeightKey = []byte("height")
+	locatorBaseKey   = []byte("base")
+)
 
 // recentBlocksMax bounds what note keeps in memory; beyond it the index reads the block store instead.
 const recentBlocksMax = 1024
@@ -69,12 +76,14 @@ func openLocator(config *cmtcfg.Config, log *slog.Logger) (*locator, error) {
 		return nil, fmt.Errorf("open the transaction index: %w", err)
 	}
 	l := &locator{db: db, log: log, recent: map[int64][]place{}, wake: make(chan struct{}, 1)}
-	raw, err := db.Get(locatorHeightKey)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read the transaction index: %w", err), db.Close())
-	}
-	if len(raw) == 8 {
-		l.height = int64(binary.BigEndian.Uint64(raw))
+	for key, into := range map[string]*int64{string(locatorHeightKey): &l.height, string(locatorBaseKey): &l.base} {
+		raw, err := db.Get([]byte(key))
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("read the transaction index: %w", err), db.Close())
+		}
+		if len(raw) == 8 {
+			*into = int64(binary.BigEndian.Uint64(raw))
+		}
 	}
 	return l, nil
 }
@@ -97,7 +106,11 @@ func (l *locator) note(height int64, txs [][]byte) {
 func (l *locator) run(ctx context.Context, blocks blockStore) {
 	l.blocks = blocks
 	for {
-		if err := l.catchUp(ctx, max(blocks.Height(), 0)); err != nil {
+		err := l.catchUp(ctx, max(blocks.Height(), 0))
+		if err == nil {
+			err = l.forget(ctx)
+		}
+		if err != nil {
 			l.log.Error("the index of single transactions stops: `tx` will not find new ones by their bytes' hash", "err", err)
 			return
 		}
@@ -125,6 +138,59 @@ func (l *locator) catchUp(ctx context.Context, to int64) error {
 		}
 	}
 	return nil
+}
+
+// forgetBelow says that blocks below a height will be pruned. It returns up to where their entries are gone, and
+// does not wait for more.
+func (l *locator) forgetBelow(height int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if height > l.below {
+		l.below = height
+		select {
+		case l.wake <- struct{}{}:
+		default: // it is awake already
+		}
+	}
+	return l.base
+}
+
+// forget deletes the entries of blocks that are to be pruned. A crash leaves the mark below them, and they are
+// deleted again.
+func (l *locator) forget(ctx context.Context) error {
+	l.mu.RLock()
+	from, to := max(l.base, l.blocks.Base(), 1), min(l.below, l.height+1)
+	l.mu.RUnlock()
+	for h := from; h < to && ctx.Err() == nil; h++ {
+		block := l.blocks.LoadBlock(h)
+		if block == nil {
+			continue
+		}
+		for _, p := range placesOf(block.Txs.ToSliceOfBytes()) {
+			if err := l.forgetPlace(p, h); err != nil {
+				return fmt.Errorf("delete from the transaction index: %w", err)
+			}
+		}
+	}
+	if to <= from || ctx.Err() != nil {
+		return nil
+	}
+	if err := l.db.Set(locatorBaseKey, binary.BigEndian.AppendUint64(nil, uint64(to))); err != nil {
+		return fmt.Errorf("write the transaction index: %w", err)
+	}
+	l.mu.Lock()
+	l.base = to
+	l.mu.Unlock()
+	return nil
+}
+
+// forgetPlace deletes an entry, unless a later block holds the same bytes.
+func (l *locator) forgetPlace(p place, height int64) error {
+	value, err := l.db.Get(p.hash[:])
+	if err != nil || len(value) != 12 || int64(binary.BigEndian.Uint64(value)) != height {
+		return err
+	}
+	return l.db.Delete(p.hash[:])
 }
 
 // write stores one block's places, and then that the block is done. A crash in between writes them again.

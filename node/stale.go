@@ -22,8 +22,9 @@ const (
 // The libp2p transport does not notice that a peer's process has died: when it comes back soon, its peers
 // still believe that it has the votes they sent before, and never send them again. If they need that peer for
 // a quorum, the network stands still for ever. A new connection begins with nothing believed. The classic
-// transport drops a peer with its connection and does not need this.
-func forget(ctx context.Context, sw cmtp2p.Switcher, height func() uint64, log *slog.Logger) {
+// transport drops a peer with its connection and does not need this. A node that waits for something else than
+// blocks keeps its peers.
+func forget(ctx context.Context, sw cmtp2p.Switcher, height func() uint64, waiting func() bool, log *slog.Logger) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	last, since, patience := height(), time.Now(), stalledAfter
@@ -32,7 +33,7 @@ func forget(ctx context.Context, sw cmtp2p.Switcher, height func() uint64, log *
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			if h := height(); h != last {
+			if h := height(); h != last || waiting() {
 				last, since, patience = h, now, stalledAfter
 				continue
 			}

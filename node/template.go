@@ -87,6 +87,16 @@ allow = [
 # Past heights that stay readable from memory, and from disk.
 # keep_versions = {{ (defaults .Profile).Store.KeepVersions }}
 # keep_heights = {{ (defaults .Profile).Store.KeepHeights }}
+# CometBFT blocks that are kept at least; 0 keeps all. Those within the age of evidence (genesis document) stay in
+# any case, and those above the oldest snapshot. Without all blocks "tetrad replay" begins at a snapshot, and
+# receipts and histories reach back no further.
+# keep_blocks = {{ (defaults .Profile).Store.KeepBlocks }}
+
+[snapshots]
+# A snapshot of the state is made at every multiple of this height, the same on all nodes; 0 makes none.
+# interval = {{ (defaults .Profile).Snapshots.Interval }}
+# How many of them stay in data/snapshots, for nodes that begin from one.
+# keep = {{ (defaults .Profile).Snapshots.Keep }}
 
 [memory]
 # How much the heap grows before garbage is collected, in percent, and a soft limit in bytes (0: none).

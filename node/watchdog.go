@@ -27,7 +27,7 @@ func newWatchdog() *watchdog { return &watchdog{failed: make(chan error, 1)} }
 
 // hear looks at CometBFT's error lines.
 func (w *watchdog) hear(message string, keyvals []any) {
-	if message != failureMessage {
+	if message != failureMessage && !syncFailures[message] {
 		return
 	}
 	cause := any("no cause given")
@@ -35,6 +35,10 @@ func (w *watchdog) hear(message string, keyvals []any) {
 		if keyvals[i] == "err" {
 			cause = keyvals[i+1]
 		}
+	}
+	if syncFailures[message] {
+		w.bark(fmt.Errorf("%w: %v; %s", ErrSyncFailed, cause, syncAdvice))
+		return
 	}
 	w.bark(fmt.Errorf("%w: %v", ErrConsensusDead, cause))
 }
