@@ -36,8 +36,10 @@ func (f *fsck) checkState() error {
 	if len(f.heads) == 0 || view.Len() == 0 {
 		return nil
 	}
-	s := &stateCheck{f: f, view: view, assets: make(map[crypto.Hash]*assetCheck), validators: make(map[crypto.ValidatorID]bool),
-		entries: make(map[crypto.Address]uint64), counted: make(map[crypto.Address]uint64)}
+	s := &stateCheck{
+		f: f, view: view, assets: make(map[crypto.Hash]*assetCheck), validators: make(map[crypto.ValidatorID]bool),
+		entries: make(map[crypto.Address]uint64), counted: make(map[crypto.Address]uint64),
+	}
 	s.readLists()
 	var err error
 	view.Range([32]byte{}, func(key, value []byte) bool {
