@@ -103,15 +103,7 @@ func (v *Verified) Entry(ctx context.Context, namespace, path string, o ReadOpti
 		if err == nil && !found {
 			err = rpc.NewError(ledger.CodeNotFound, "There is no entry %q in the namespace of %s; that is proven.", path, namespace)
 		}
-		out := rpc.Entry{
-			Namespace: a.String(), Path: path, Value: e.Value, Version: e.Version,
-			ModifiedHeight: e.ModifiedHeight, Height: p.height, Verified: true,
-		}
-		if readable(e.Value) {
-			text := string(e.Value)
-			out.Text = &text
-		}
-		return out, err
+		return rpc.Entry{Namespace: a.String(), EntryData: entryData(path, &e), Height: p.height, Verified: true}, err
 	}, rpc.PathEntries, elements...)
 }
 

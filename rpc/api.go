@@ -186,19 +186,6 @@ type Asset struct {
 	Provable
 }
 
-// Entry is a register in an account's namespace.
-type Entry struct {
-	Namespace      string  `json:"namespace" doc:"Address of the account that writes it"`
-	Path           string  `json:"path"`
-	Value          []byte  `json:"value" doc:"Standard base64"`
-	Text           *string `json:"text,omitempty" doc:"The value, if it is readable text"`
-	Version        uint64  `json:"version" doc:"Grows with every write to the ledger's registers and is never used twice: a fencing token"`
-	ModifiedHeight uint64  `json:"modified_height"`
-	Height         uint64  `json:"height"`
-	Verified       bool    `json:"verified"`
-	Provable
-}
-
 // Validator is one of those who agree on blocks.
 type Validator struct {
 	ID              string `json:"id"`

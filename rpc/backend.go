@@ -71,6 +71,11 @@ type ReadOptions struct {
 // Snapshot is the state at one height. It is a ledger.Reader; what Get returns is valid until Close.
 type Snapshot interface {
 	Get(key []byte) ([]byte, error)
+
+	// Scan lists keys that begin with prefix and come after another, in order, at most n; what is missing
+	// behind them begins after next, which is nil when nothing is.
+	Scan(prefix, after []byte, n int) (keys [][]byte, next []byte, err error)
+
 	Height() uint64
 	TimeMS() uint64
 	Root() crypto.Hash

@@ -52,6 +52,7 @@ func newServer(b Backend, o Options) *server {
 		working:  make(chan struct{}, o.RequestsMax),
 		waiting:  make(chan struct{}, o.WaitersMax),
 		batching: make(chan struct{}, min(batchesMax, o.RequestsMax)),
+		listing:  make(chan struct{}, listsMax),
 	}
 }
 

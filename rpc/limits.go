@@ -16,6 +16,17 @@ const (
 	// keeps the buffer until the last of its transactions is decided, so it bounds what a request pins.
 	BatchBytesMax = 4 << 20
 
+	// EntriesPageMax bounds the entries of one page of a list, and entriesPageDefault is a page where none is
+	// asked for. With proofs a page of short entries takes about a kilobyte and a half for each.
+	EntriesPageMax     = 500
+	entriesPageDefault = 100
+	// entriesPageBytes ends a page early whose entries are long. With the last of them, and their proofs, which
+	// hold the leaf another two times, a page stays below 4 MiB.
+	entriesPageBytes = 512 << 10
+	// listsMax bounds the lists being read at once: one that looks for keys at an old height takes milliseconds
+	// of a processor and megabytes of memory.
+	listsMax = 8
+
 	// WaitMax is the longest a request may be kept waiting: less than what proxies give up at.
 	WaitMax = 60 * time.Second
 	// waitDefault is for requests that name no timeout of their own.

@@ -39,6 +39,7 @@ type server struct {
 	working  chan struct{} // a slot for each request being worked on
 	waiting  chan struct{} // a slot for each request that may wait
 	batching chan struct{} // a slot for each batch being taken in, on top of its working slot
+	listing  chan struct{} // a slot for each list of entries being read, on top of its working slot
 }
 
 // NewServer wraps NewHandler in an http.Server whose timeouts match what the handler does.

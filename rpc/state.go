@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -29,12 +28,6 @@ type assetInput struct {
 	Freshness
 }
 
-type entryInput struct {
-	Namespace string `path:"namespace" doc:"The account whose namespace it is in: an address or a system account's name"`
-	Path      string `path:"path" doc:"The register's path; slashes need no escaping" example:"config/limits"`
-	Freshness
-}
-
 type plainInput struct{ Freshness }
 
 // registerState makes the routes that read objects of the state.
@@ -46,7 +39,8 @@ func (s *server) registerState(api huma.API) {
 	registerRead(s, api, op("balances", PathAccounts+"/{id}/balances", "All balances of an account"), readBalances)
 	registerRead(s, api, op("balance", PathAccounts+"/{id}/balances/{asset}", "What an account has of one asset"), readBalance)
 	registerRead(s, api, op("asset", PathAssets+"/{code}", "An asset and its supply"), readAsset)
-	registerRead(s, api, op("entry", PathEntries+"/{namespace}/{path}", "A register"), readEntry)
+	registerRead(s, api, op("entries", PathEntries+"/{namespace}", "The entries of an account's namespace, in order of their paths"), s.listEntries)
+	registerRead(s, api, op("entry", PathEntries+"/{namespace}/{path}", "An entry of an account's namespace"), readEntry)
 	registerRead(s, api, op("validators", PathValidators, "All validators"), readValidators)
 	registerRead(s, api, op("params", PathParams, "The network's parameters"), readParams)
 }
@@ -196,42 +190,6 @@ func readAsset(snap Snapshot, in *assetInput) (Asset, error) {
 		Asset: a.Code, ID: ledger.AssetIDOf(a.Code), Scale: a.Scale, Issuer: a.Issuer.String(),
 		MaxSupply: a.MaxSupply.Format(a.Scale), Supply: a.Supply.Format(a.Scale), Height: snap.Height(),
 	}, nil
-}
-
-func readEntry(snap Snapshot, in *entryInput) (Entry, error) {
-	namespace, err := parseAccount("namespace", in.Namespace)
-	if err != nil {
-		return Entry{}, err
-	}
-	if len(in.Path) > ledger.EntryPathMax {
-		return Entry{}, badRequest("path path: it has %d characters, at most %d are possible.", len(in.Path), ledger.EntryPathMax)
-	}
-	e, found, err := get(snap, ledger.KeyEntry(namespace, in.Path), ledger.DecodeEntry)
-	if err != nil {
-		return Entry{}, err
-	}
-	if !found {
-		return Entry{}, notFound("There is no entry %q in the namespace of %s.", shorten(in.Path), in.Namespace)
-	}
-	out := Entry{
-		Namespace: namespace.String(), Path: in.Path, Value: e.Value, Version: e.Version,
-		ModifiedHeight: e.ModifiedHeight, Height: snap.Height(),
-	}
-	if readable(e.Value) {
-		text := string(e.Value)
-		out.Text = &text
-	}
-	return out, nil
-}
-
-// readable tells whether bytes are text that no terminal is harmed by.
-func readable(b []byte) bool {
-	if !utf8.Valid(b) {
-		return false
-	}
-	return !strings.ContainsFunc(string(b), func(c rune) bool {
-		return c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0
-	})
 }
 
 func readValidators(snap Snapshot, _ *plainInput) (Validators, error) {

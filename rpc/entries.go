@@ -1,0 +1,181 @@
+package rpc
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/ledger"
+)
+
+// EntryData is what an entry of an account's namespace says.
+type EntryData struct {
+	Path           string  `json:"path"`
+	Value          []byte  `json:"value" doc:"Standard base64"`
+	Text           *string `json:"text,omitempty" doc:"The value, if it is readable text"`
+	Version        uint64  `json:"version" doc:"Grows with every write to the ledger's registers and is never used twice: a fencing token"`
+	ModifiedHeight uint64  `json:"modified_height"`
+}
+
+// Entry is one entry of an account's namespace.
+type Entry struct {
+	Namespace string `json:"namespace" doc:"Address of the account that writes it"`
+	EntryData
+	Height   uint64 `json:"height"`
+	Verified bool   `json:"verified"`
+	Provable
+}
+
+// Entries is a page of a namespace's entries, in order of their paths.
+type Entries struct {
+	Namespace string      `json:"namespace" doc:"Address of the account that writes them"`
+	Prefix    string      `json:"prefix,omitempty" doc:"What the paths begin with, if that was asked for"`
+	Count     uint64      `json:"count" doc:"How many entries the whole namespace has, whatever their paths"`
+	Entries   []EntryData `json:"entries"`
+	Next      string      `json:"next,omitempty" doc:"The list goes on: ask again with after, and with height, so that the pages are of one state. A page may be short, and even empty, and still have a next; absent: the list ends here"`
+	Height    uint64      `json:"height"`
+	Verified  bool        `json:"verified"`
+	Provable
+}
+
+type entryInput struct {
+	Namespace string `path:"namespace" doc:"The account whose namespace it is in: an address or a system account's name"`
+	Path      string `path:"path" doc:"The entry's path; slashes need no escaping" example:"config/limits"`
+	Freshness
+}
+
+type entriesInput struct {
+	Namespace string `path:"namespace" doc:"The account whose namespace it is: an address or a system account's name"`
+	Prefix    string `query:"prefix" doc:"Only entries whose path begins so. Not with proof=true: what shows that a list is complete is the number of all entries" example:"config/"`
+	After     string `query:"after" doc:"Only entries behind this path, which is next of the page before"`
+	Limit     uint64 `query:"limit" doc:"At most so many entries, up to 500; 0 or absent: 100" example:"100"`
+	Freshness
+}
+
+func readEntry(snap Snapshot, in *entryInput) (Entry, error) {
+	namespace, err := parseAccount("namespace", in.Namespace)
+	if err != nil {
+		return Entry{}, err
+	}
+	if err := checkPathBytes("path path", in.Path); err != nil {
+		return Entry{}, err
+	}
+	e, found, err := get(snap, ledger.KeyEntry(namespace, in.Path), ledger.DecodeEntry)
+	if err != nil {
+		return Entry{}, err
+	}
+	if !found {
+		return Entry{}, notFound("There is no entry %q in the namespace of %s.", shorten(in.Path), in.Namespace)
+	}
+	return Entry{Namespace: namespace.String(), EntryData: entryData(in.Path, &e), Height: snap.Height()}, nil
+}
+
+func checkPathBytes(where, path string) error {
+	if len(path) > ledger.EntryPathMax {
+		return badRequest("%s: it has %d characters, at most %d are possible.", where, len(path), ledger.EntryPathMax)
+	}
+	return nil
+}
+
+// entryData is what a leaf says.
+func entryData(path string, e *ledger.Entry) EntryData {
+	out := EntryData{Path: path, Value: e.Value, Version: e.Version, ModifiedHeight: e.ModifiedHeight}
+	if readable(e.Value) {
+		text := string(e.Value)
+		out.Text = &text
+	}
+	return out
+}
+
+// readable tells whether bytes are text that no terminal is harmed by.
+func readable(b []byte) bool {
+	if !utf8.Valid(b) {
+		return false
+	}
+	return !strings.ContainsFunc(string(b), func(c rune) bool {
+		return c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0
+	})
+}
+
+// listEntries reads a page of a namespace, unless as many lists are being read as may be.
+func (s *server) listEntries(snap Snapshot, in *entriesInput) (Entries, error) {
+	if !enter(s.listing) {
+		return Entries{}, busy(cap(s.listing))
+	}
+	defer leave(s.listing)
+	return readEntries(snap, in)
+}
+
+// readEntries reads the leaf that counts the namespace's entries, and a page of them. What was read is what a
+// proof shows: whoever has collected as many different entries as the leaf counts, at one height, has them all.
+func readEntries(snap Snapshot, in *entriesInput) (Entries, error) {
+	namespace, err := in.check()
+	if err != nil {
+		return Entries{}, err
+	}
+	count, _, err := get(snap, ledger.KeyNamespace(namespace), ledger.DecodeNamespace)
+	if err != nil {
+		return Entries{}, err
+	}
+	out := Entries{
+		Namespace: namespace.String(), Prefix: in.Prefix, Count: count.Entries, Entries: []EntryData{}, Height: snap.Height(),
+	}
+	if count.Entries == 0 {
+		return out, nil
+	}
+	var after []byte
+	if in.After != "" {
+		after = ledger.KeyEntry(namespace, in.After)
+	}
+	keys, next, err := snap.Scan(ledger.KeyEntry(namespace, in.Prefix), after, int(in.Limit))
+	if err != nil {
+		return Entries{}, err
+	}
+	size := 0
+	decode := func(leaf []byte) (ledger.Entry, error) {
+		size += len(leaf)
+		return ledger.DecodeEntry(leaf)
+	}
+	for i, key := range keys {
+		e, err := mustGet(snap, key, decode)
+		if err != nil {
+			return Entries{}, err
+		}
+		out.Entries = append(out.Entries, entryData(pathOf(key), &e))
+		if size >= entriesPageBytes && i+1 < len(keys) {
+			next = key
+			break
+		}
+	}
+	if next != nil {
+		out.Next = pathOf(next)
+	}
+	return out, nil
+}
+
+// check checks what is asked for and fills in the limit.
+func (in *entriesInput) check() (crypto.Address, error) {
+	namespace, err := parseAccount("namespace", in.Namespace)
+	if err != nil {
+		return namespace, err
+	}
+	if err := checkPathBytes("query prefix", in.Prefix); err != nil {
+		return namespace, err
+	}
+	if err := checkPathBytes("query after", in.After); err != nil {
+		return namespace, err
+	}
+	if in.Limit == 0 {
+		in.Limit = entriesPageDefault
+	}
+	if in.Limit > EntriesPageMax {
+		return namespace, badRequest("query limit: %d is more than %d.", in.Limit, EntriesPageMax)
+	}
+	if in.Proof && in.Prefix != "" {
+		return namespace, badRequest("query prefix: a part of a list cannot be shown to be complete; ask for all of it with proof=true, and choose then.")
+	}
+	return namespace, nil
+}
+
+// pathOf is the path in the key of an entry.
+func pathOf(key []byte) string { return string(key[1+crypto.AddressSize:]) }
