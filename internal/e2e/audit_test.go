@@ -24,7 +24,7 @@ func (n *network) audit(acknowledged []crypto.Hash, indexes ...int) uint64 {
 	nodes := n.pick(indexes)
 	top := uint64(0)
 	for _, p := range nodes {
-		top = max(top, n.height(p.index))
+		top = max(top, n.answers(p.index))
 	}
 	n.untilHeight(top, indexes...)
 
@@ -67,32 +67,39 @@ func (n *network) audit(acknowledged []crypto.Hash, indexes ...int) uint64 {
 // block reads a block with its receipts from one validator.
 func (n *network) block(i int, height uint64) rpc.Block {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	b, err := n.client(i).Block(ctx, height, client.ReceiptsList)
-	if err != nil {
-		n.t.Fatalf("block %d of node%d: %v", height, i, err)
-	}
+	c := n.client(i)
+	var b rpc.Block
+	n.ask(fmt.Sprintf("block %d of node%d", height, i), func(ctx context.Context) (err error) {
+		b, err = c.Block(ctx, height, client.ReceiptsList)
+		return err
+	})
 	return b
+}
+
+// answers is validator i's height, for which it waits.
+func (n *network) answers(i int) (height uint64) {
+	n.t.Helper()
+	n.until(fmt.Sprintf("node%d answers", i), func() bool { height = n.height(i); return height > 0 })
+	return height
 }
 
 // auditSupply checks on one validator, at one height, that the asset's supply is what its holders have.
 func (n *network) auditSupply(i int) {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
 	c := n.client(i)
-	height := n.height(i)
-	asset, err := c.Asset(ctx, "usd", client.ReadOptions{Height: height})
-	if err != nil {
-		n.t.Fatalf("asset usd of node%d: %v", i, err)
-	}
+	height := n.answers(i)
+	var asset rpc.Asset
+	n.ask(fmt.Sprintf("asset usd of node%d", i), func(ctx context.Context) (err error) {
+		asset, err = c.Asset(ctx, "usd", client.ReadOptions{Height: height})
+		return err
+	})
 	sum := new(big.Rat)
 	for _, name := range append([]string{"treasury"}, funded...) {
-		b, err := c.Balance(ctx, address(name).String(), "usd", client.ReadOptions{Height: height})
-		if err != nil {
-			n.t.Fatalf("balance of %s at node%d: %v", name, i, err)
-		}
+		var b rpc.Balance
+		n.ask(fmt.Sprintf("balance of %s at node%d", name, i), func(ctx context.Context) (err error) {
+			b, err = c.Balance(ctx, address(name).String(), "usd", client.ReadOptions{Height: height})
+			return err
+		})
 		sum.Add(sum, decimal(n, b.Amount))
 	}
 	if supply := decimal(n, asset.Supply); supply.Cmp(sum) != 0 {

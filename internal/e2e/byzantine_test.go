@@ -3,12 +3,12 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tetradledger/tetrad/client"
 	"github.com/tetradledger/tetrad/rpc"
@@ -127,13 +127,12 @@ func TestLiarLosesPower(t *testing.T) {
 // validator is what validator i says about the one with the name.
 func (n *network) validator(i int, name string) rpc.Validator {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	all, err := n.client(i).Validators(ctx, client.ReadOptions{})
-	if err != nil {
-		n.t.Logf("validators of node%d: %v", i, err)
-		return rpc.Validator{}
-	}
+	c := n.client(i)
+	var all rpc.Validators
+	n.ask(fmt.Sprintf("validators of node%d", i), func(ctx context.Context) (err error) {
+		all, err = c.Validators(ctx, client.ReadOptions{})
+		return err
+	})
 	for _, v := range all.Validators {
 		if v.Name == name {
 			return v
