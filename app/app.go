@@ -168,6 +168,9 @@ func (a *App) InitChain() (crypto.Hash, []ledger.ValidatorUpdate, error) {
 // View is the newest committed state. The caller closes it.
 func (a *App) View() *store.View { return a.store().View() }
 
+// FirstHeight is the lowest height whose state is still kept.
+func (a *App) FirstHeight() uint64 { return a.store().Stats().First }
+
 // ViewAt is the state at a height, if it is still kept.
 func (a *App) ViewAt(height uint64) (*store.View, error) { return a.store().ViewAt(height) }
 

@@ -25,12 +25,17 @@ func (b backend) Status(context.Context) (rpc.Status, error) {
 		Node: n.config.Engine.Moniker, ChainID: n.doc.ChainID, GenesisHash: n.doc.Hash(), Version: n.options.version,
 		CatchingUp: n.catchingUp(), NotReady: n.notReady(), UptimeS: int64(time.Since(n.born).Seconds()),
 	}
+	out.FirstBlock = uint64(max(0, n.engine.BlockStore().Base()))
+	if all := n.app.Snapshots(); len(all) > 0 {
+		out.Snapshot = all[len(all)-1].Height
+	}
 	heights := n.peerHeights()
 	out.Peers = len(heights)
 	if n.app.Ready() {
 		view := n.app.View()
 		defer view.Close()
 		out.Height, out.AppHash = view.Height(), view.Root()
+		out.FirstHeight = n.app.FirstHeight()
 		at := time.UnixMilli(int64(view.TimeMS()))
 		out.BlockTime = at.UTC().Format(time.RFC3339Nano)
 		out.BlockAgeMS = max(0, time.Since(at).Milliseconds())

@@ -10,6 +10,9 @@ type Status struct {
 	Version     string      `json:"version"`
 	Height      uint64      `json:"height" doc:"Newest height whose state the node serves"`
 	AppHash     crypto.Hash `json:"app_hash" doc:"Root of the state after that height"`
+	FirstHeight uint64      `json:"first_height" doc:"Lowest height whose state the node serves"`
+	FirstBlock  uint64      `json:"first_block" doc:"Lowest height whose block it keeps; 0: it has none yet"`
+	Snapshot    uint64      `json:"snapshot_height" doc:"Height of its newest snapshot, which new nodes can begin from; 0: it has none"`
 	BlockTime   string      `json:"block_time" doc:"Time of that block, RFC 3339"`
 	BlockAgeMS  int64       `json:"block_age_ms" doc:"How long ago that was, by the node's clock"`
 	CatchingUp  bool        `json:"catching_up" doc:"The node is fetching blocks that the others already have"`

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,16 +18,28 @@ import (
 func newStart(c *cli) *cobra.Command {
 	var withStdin bool
 	var overrides []string
+	var sync syncFlags
 	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Run the node of a home until Ctrl-C",
 		Long: `Run the node of a home (--home DIR) until SIGINT or SIGTERM; it stops cleanly within seconds. Logs go to
 standard error.
 
-Any setting can be overridden for this run: --set consensus.timeout_propose=1s. 'tetrad config show' lists them.`,
+Any setting can be overridden for this run: --set consensus.timeout_propose=1s. 'tetrad config show' lists them.
+
+With --state-sync a node without blocks begins from a snapshot of its peers instead of executing all blocks:
+
+  tetrad start --state-sync --rpc http://10.0.0.1:26657,http://10.0.0.2:26657 --trust 5000:3f...e1
+
+--rpc are two or more nodes' CometBFT RPC addresses, from which it learns headers, verified from the block that
+--trust names on; 'tetrad status --trust' prints one. A node that has blocks already starts as usual. Keep
+data/priv_validator_state.json when you empty a validator's data directory: it says what was signed.`,
 		Args: names(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			settings := c.logOverrides()
+			if err := sync.into(settings); err != nil {
+				return err
+			}
 			if err := addOverrides(settings, overrides); err != nil {
 				return err
 			}
@@ -39,21 +53,84 @@ Any setting can be overridden for this run: --set consensus.timeout_propose=1s. 
 					stop()
 				}()
 			}
-			return c.runNode(ctx, settings)
+			return c.runNode(ctx, settings, sync.newState)
 		},
 	}
 	cmd.Flags().StringArrayVar(&overrides, "set", nil, "override one setting, `KEY=VALUE`; may be repeated")
+	sync.add(cmd)
 	cmd.Flags().BoolVar(&withStdin, "stop-with-stdin", false, "stop when standard input ends")
 	_ = cmd.Flags().MarkHidden("stop-with-stdin") // how dev ties its validators to itself
 	return cmd
 }
 
+// syncFlags say how a node begins from a snapshot.
+type syncFlags struct {
+	on       bool
+	rpc      []string
+	trust    string
+	newState bool
+}
+
+func (s *syncFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&s.on, "state-sync", false, "begin from a snapshot of the peers, if this node has no blocks")
+	f.StringSliceVar(&s.rpc, "rpc", nil, "with --state-sync: CometBFT RPC `URL,URL` of two or more nodes")
+	f.StringVar(&s.trust, "trust", "", "with --state-sync: `HEIGHT:HASH` of a block you trust, as 'tetrad status --trust' prints it")
+	f.BoolVar(&s.newState, "new-validator-state", false, "with --state-sync: the record of what this validator signed is lost; begin a new one")
+}
+
+// into makes settings of the flags.
+func (s *syncFlags) into(settings node.Overrides) error {
+	if !s.on {
+		if len(s.rpc) > 0 || s.trust != "" || s.newState {
+			return usagef("--rpc, --trust and --new-validator-state go with --state-sync")
+		}
+		return nil
+	}
+	if len(s.rpc) < 2 {
+		return usagef("--state-sync needs --rpc URL,URL: the CometBFT RPC addresses of two nodes or more (B+1, for example http://10.0.0.1:26657)")
+	}
+	if s.trust == "" {
+		return usagef("--state-sync needs --trust HEIGHT:HASH").next("'tetrad status --trust' prints one; ask somebody you trust, and more than one node")
+	}
+	height, hash, err := parseTrust(s.trust)
+	if err != nil {
+		return err
+	}
+	servers, err := rpcServers(s.rpc)
+	if err != nil {
+		return err
+	}
+	settings["statesync.enable"] = "true"
+	settings["statesync.rpc_servers"] = strings.Join(servers, ",")
+	settings["statesync.trust_height"] = strconv.FormatUint(height, 10)
+	settings["statesync.trust_hash"] = hash.String()
+	return nil
+}
+
+// rpcServers checks addresses of CometBFT's RPC; one without a scheme is http.
+func rpcServers(list []string) ([]string, error) {
+	servers := make([]string, len(list))
+	for i, server := range list {
+		if !strings.Contains(server, "://") {
+			server = "http://" + server
+		}
+		u, err := url.Parse(server)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "tcp" {
+			return nil, usagef("--rpc %s: write http://HOST:PORT", quote(list[i]))
+		}
+		servers[i] = server
+	}
+	return servers, nil
+}
+
 // runNode runs a node until the context ends, which is success, or until it fails.
-func (c *cli) runNode(ctx context.Context, settings node.Overrides) error {
+func (c *cli) runNode(ctx context.Context, settings node.Overrides, newState bool) error {
 	config, err := node.Load(c.home, settings)
 	if err != nil {
 		return badConfig(err)
 	}
+	config.NewValidatorState = newState
 	logger, err := node.NewLogger(c.err, config.Log, isTerminal(c.err))
 	if err != nil {
 		return badConfig(err)

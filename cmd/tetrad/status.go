@@ -22,7 +22,7 @@ type nodeDocument struct {
 }
 
 func newStatus(c *cli) *cobra.Command {
-	var all, watch bool
+	var all, watch, trust bool
 	var every time.Duration
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -38,6 +38,9 @@ Ctrl-C; -o json then prints one document per line.`,
 			if err != nil {
 				return err
 			}
+			if trust {
+				return c.printTrust(cmd.Context(), cl)
+			}
 			if watch {
 				return c.watchStatus(cmd.Context(), cl, all, every)
 			}
@@ -46,6 +49,7 @@ Ctrl-C; -o json then prints one document per line.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&all, "all", false, "ask all nodes of client.toml or --node; one that does not answer has an error")
+	f.BoolVar(&trust, "trust", false, "print HEIGHT:HASH of a recent block that all nodes agree on, for 'tetrad start --state-sync'")
 	f.BoolVarP(&watch, "watch", "w", false, "print again and again")
 	f.DurationVar(&every, "every", time.Second, "how often with --watch")
 	return cmd
@@ -143,10 +147,19 @@ func writeNode(w io.Writer, s rpc.Status) {
 		state = fmt.Sprintf("catching up, %d blocks behind", s.Lag)
 	}
 	fields(w, "node", s.Node, "chain id", s.ChainID, "genesis hash", s.GenesisHash.String(),
-		"height", fmt.Sprint(s.Height), "app hash", s.AppHash.String(),
+		"height", fmt.Sprint(s.Height), "first height", firstHeights(s), "app hash", s.AppHash.String(),
 		"last block", age(time.Duration(s.BlockAgeMS)*time.Millisecond)+" ago", "state", state,
 		"partition", s.Partition, "peers", fmt.Sprint(s.Peers), "validators", fmt.Sprint(s.Validators),
 		"waiting", fmt.Sprintf("%d transactions", s.PoolTxs), "memory", bytesText(s.RSSBytes), "version", s.Version)
+}
+
+// firstHeights says how far back a node answers.
+func firstHeights(s rpc.Status) string {
+	text := fmt.Sprintf("%d, blocks from %d", s.FirstHeight, s.FirstBlock)
+	if s.Snapshot > 0 {
+		text += fmt.Sprintf(", snapshot at %d", s.Snapshot)
+	}
+	return text
 }
 
 // writeNodes is the table of all nodes; lag is counted from the highest of them.
