@@ -11,14 +11,17 @@ import (
 const tidyEvery = time.Second
 
 // foldTimer says when the next fold is due.
-type foldTimer struct{ last time.Time }
+type foldTimer struct {
+	last    time.Time
+	history time.Time // the same for histories
+}
 
 // tidyForever does the background work until Close.
 func (s *Store) tidyForever() {
 	defer s.done.Done()
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
-	s.folding.last = time.Now()
+	s.folding = foldTimer{last: time.Now(), history: time.Now()}
 	low := false
 	for {
 		select {
@@ -57,11 +60,20 @@ func (s *Store) tidy() error {
 		if err := s.writeFrozen(); err != nil {
 			return err
 		}
+		if s.historyDue() {
+			if err := s.writeHistories(); err != nil {
+				return err
+			}
+			s.folding.history = time.Now()
+		}
 		if s.foldDue() {
 			if err := s.foldAll(); err != nil {
 				return err
 			}
 			s.folding.last = time.Now()
+		}
+		if _, err := s.dropHistories(); err != nil {
+			return err
 		}
 		_, err := s.dropOld()
 		return err
@@ -87,8 +99,17 @@ func (s *Store) FoldOnce() error {
 		if err := s.writeFrozen(); err != nil {
 			return err
 		}
+		if err := s.writeHistories(); err != nil {
+			return err
+		}
 		if err := s.foldAll(); err != nil {
 			return err
+		}
+		for more := true; more; {
+			var err error
+			if more, err = s.dropHistories(); err != nil {
+				return err
+			}
 		}
 		for {
 			if more, err := s.dropOld(); err != nil || !more {

@@ -177,6 +177,7 @@ func (s *Store) publish(p *Pending, params *ledger.Params, size uint64) {
 	s.durable = true
 	s.params = params
 	s.unfolded += size
+	s.histories.pending += size
 	for _, b := range p.buckets {
 		if b.fresh {
 			s.buckets[b.number] = &bucket{number: b.number, records: b.records, first: p.head.Height}

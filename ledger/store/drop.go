@@ -56,7 +56,7 @@ func (s *Store) raiseFirst() error {
 // dropRecords drops change records below all heights that need them, with their heads, the lowest first.
 func (s *Store) dropRecords() (more bool, err error) {
 	s.mu.RLock()
-	from, to := s.lowest, min(s.first(), s.neededByBuckets())
+	from, to := s.lowest, min(s.first(), s.neededByBuckets(), s.histories.from)
 	s.mu.RUnlock()
 	if from >= to {
 		return false, nil

@@ -40,6 +40,9 @@ func (s *Store) load() error {
 		if len(l.heads) == 0 {
 			return nil
 		}
+		if err := l.readHistories(); err != nil {
+			return err
+		}
 		if err := l.readBase(); err != nil {
 			return err
 		}

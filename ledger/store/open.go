@@ -24,7 +24,9 @@ func Open(o Options) (*Store, error) {
 		recent:  []version{{}},
 		buckets: make(map[uint64]*bucket),
 		bounds:  []uint64{0},
-		stop:    make(chan struct{}),
+
+		histories: histories{from: 1, base: 1},
+		stop:      make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Dir, err)

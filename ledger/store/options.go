@@ -32,6 +32,9 @@ type Options struct {
 	// KeepHeights is how many heights below the newest stay readable from disk; 1,000 by default. Each
 	// costs its change record, about 400 bytes for a transfer. Older ones leave in steps of a fold.
 	KeepHeights uint64
+	// KeepHistory is how many heights back the histories of accounts go, at least; KeepAll by default. A
+	// transaction costs about 120 bytes in the history of each account it touches, less where there are many.
+	KeepHistory uint64
 
 	// FoldInterval and FoldBytes say when change records are folded into flat keys: after that time (a
 	// minute), or once they hold that much (128 MiB). What is not folded is replayed by Open, at several
@@ -61,6 +64,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.KeepVersions, 32)
 	setDefault(&o.KeepBytes, 16<<20)
 	setDefault(&o.KeepHeights, 1000)
+	setDefault(&o.KeepHistory, KeepAll)
 	setDefault(&o.FoldInterval, time.Minute)
 	setDefault(&o.FoldBytes, 128<<20)
 	setDefault(&o.DiskFreeMin, 1<<30)

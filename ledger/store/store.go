@@ -40,6 +40,7 @@ type Store struct {
 	// tidying is held by one step of background work at a time.
 	tidying sync.Mutex
 	folding foldTimer // guarded by tidying
+	sweep   sweep     // of histories; guarded by tidying
 
 	// mu is held for moments. It guards:
 	mu       sync.RWMutex
@@ -53,6 +54,8 @@ type Store struct {
 	lowest   uint64             // no change record below this height is left
 	unfolded uint64             // bytes of change records at and above the last boundary
 	failed   error              // why nothing can be written any more
+
+	histories histories // how far the histories of accounts are written
 
 	stop chan struct{}
 	done sync.WaitGroup
@@ -147,7 +150,9 @@ type Stats struct {
 	Tree         merkle.Stats
 	TableBytes   int64 // size of Badger's tables
 	DiskFree     uint64
-	BlocksInTail int // blocks whose receipts are not in the index yet
+	BlocksInTail int    // blocks whose receipts are not in the index yet
+	Histories    uint64 // heights below this are in the histories of accounts
+	HistoryFirst uint64 // heights below this may have been dropped from them
 }
 
 // Stats may be called at any time.
@@ -163,6 +168,8 @@ func (s *Store) Stats() Stats {
 		Tree:         s.main.Stats(),
 		DiskFree:     s.disk.free.Load(),
 		BlocksInTail: len(s.blocks),
+		Histories:    s.histories.from,
+		HistoryFirst: max(s.histories.base, s.histories.horizon),
 	}
 	for _, b := range s.buckets {
 		if b.records == nil {
