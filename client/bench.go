@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -16,48 +15,83 @@ import (
 
 // Bounds and defaults of a load.
 const (
-	// benchTxsMax is how many transfers a run keeps track of: some 50 bytes each.
+	// benchTxsMax is how many transactions a run keeps track of: some 50 bytes each.
 	benchTxsMax = 5_000_000
-	// benchPrefill is how many transfers are signed before the run, so that signing takes no time from the
-	// nodes it shares a machine with; at about 250 bytes each this is 150 MB.
-	benchPrefill = 600_000
+	// benchAccountsMax bounds what is held per account, some 250 bytes with its key.
+	benchAccountsMax = 5_000_000
+	// benchPrefillBytes is how much is signed before the run, so that signing takes no time from the nodes it
+	// shares a machine with: four million transfers, or some minutes at any rate this ledger reaches.
+	benchPrefillBytes = 1 << 30
 	// benchTopRate is the rate that a run without one prepares for.
 	benchTopRate = 20_000
-	// benchBatchTxs is half a frame, and benchBatchTime how long transfers are gathered for a request when
+	// benchBatchTxs is half a frame, and benchBatchTime how long transactions are gathered for a request when
 	// they come slowly.
 	benchBatchTxs  = 256
 	benchBatchTime = 10 * time.Millisecond
 	// benchOutstanding is a second of transfers or so: enough to fill the next block while one is decided, and
 	// little enough that a transfer does not spend most of its time in a queue.
 	benchOutstanding = 12_000
-	// benchSenders is how many requests are under way to each node.
-	benchSenders = 8
+	// benchSenders is how many requests are under way to each node. A node takes no more than
+	// benchSendersMax batches at a time.
+	benchSenders    = 8
+	benchSendersMax = 1024
 	// benchTimeout is how long a node may take for a request: much longer than it should, under load.
 	benchTimeout = 10 * time.Second
-	// benchDrain is how long a run waits for transfers without seeing any more of them in blocks.
-	benchDrain = 15 * time.Second
+	// benchDrain is how long a run waits for transactions without seeing any more of them in blocks, and
+	// benchDrainUnsure the same where no node has promised that there will be any.
+	benchDrain       = 15 * time.Second
+	benchDrainUnsure = 3 * time.Second
+)
+
+// Ways in for a load.
+const (
+	// PathBatch is POST /v1/transactions:batch, the fast way in.
+	PathBatch = "batch"
+	// PathSingle is POST /v1/transactions, one transaction per request.
+	PathSingle = "single"
+	// PathStock is CometBFT's broadcast_tx_async, and PathStockSync its broadcast_tx_sync. The former says
+	// nothing of whether a transaction was taken in.
+	PathStock     = "stock"
+	PathStockSync = "stock-sync"
 )
 
 // BenchOptions say what load to put on a network.
 type BenchOptions struct {
-	// Endpoints are the nodes that get the load, in equal parts. The last one is also asked for blocks.
+	// Endpoints are the network's nodes. The last one is asked for blocks.
 	Endpoints []string
+	// Targets are the nodes that get the load, in equal parts: HTTP APIs, or the addresses of CometBFT's RPC
+	// where Path is one of the stock ones. Empty: all Endpoints.
+	Targets []string
 	// HTTP sends the requests; nil takes a client that keeps enough connections.
 	HTTP    *http.Client
 	ChainID string
 	Genesis crypto.Hash
-	// Keys are those of the accounts that pay each other in turn, at least two. They must have the money.
-	Keys []crypto.PrivateKey
+	// Accounts pay each other, at least two. They must have the money. Key derives the key of each.
+	Accounts int
+	Key      func(i int) crypto.PrivateKey
+	// Skew is the exponent of the Zipf distribution by which payers and payees are drawn; 0: all alike.
+	Skew float64
+	// Seed decides who pays whom and when.
+	Seed uint64
 	// Asset is moved, Amount of it at a time, as a decimal number.
 	Asset, Amount string
+	// TransfersPerTx is how many transfers a transaction holds; 0: one.
+	TransfersPerTx int
 	// Rate is in transfers per second, whatever the network does with them; 0: as much as the network takes.
 	Rate float64
-	// Duration is how long transfers are sent.
-	Duration time.Duration
-	// BatchTxs is how many transfers go into one request; 0: 256, or fewer at low rates.
+	// Arrivals is how sending is spread over time at a rate; "": ArrivalsConstant.
+	Arrivals string
+	// Path is the way in; "": PathBatch.
+	Path string
+	// Duration is how long transactions are sent, the Warmup included: what was due before that is not in the
+	// figures, but it is audited.
+	Duration, Warmup time.Duration
+	// BatchTxs is how many transactions go into one request; 0: 256, or fewer at low rates.
 	BatchTxs int
-	// Outstanding bounds the transfers that are sent and not decided when there is no rate; 0: 12,000.
+	// Outstanding bounds the transactions that are sent and not decided when there is no rate; 0: 12,000.
 	Outstanding int
+	// Connections is how many requests are under way to each node; 0: 8.
+	Connections int
 	// Progress is told about the run once a second, from one goroutine; nil: nobody is.
 	Progress func(BenchProgress)
 }
@@ -74,9 +108,9 @@ const (
 type BenchProgress struct {
 	Phase     string
 	Done      float64 // of the phase, 0 to 1
-	Sent      int
-	Committed int
-	Rate      float64 // committed per second, over the last second
+	Sent      int     // transfers
+	Committed int     // transfers
+	Rate      float64 // transfers committed per second, over the last second
 	P50, P99  time.Duration
 }
 
@@ -90,16 +124,21 @@ func Bench(ctx context.Context, o BenchOptions) (BenchReport, error) {
 	if err := b.begin(ctx); err != nil {
 		return BenchReport{}, err
 	}
+	signing := processorSeconds()
 	stop := b.load.sign(b.o.Progress)
 	defer stop()
+	b.signingSeconds = processorSeconds() - signing
 	before := b.client.StatusAll(ctx)
+	sending := processorSeconds()
 	b.run(ctx)
+	b.sendingSeconds = processorSeconds() - sending
 	after := b.client.StatusAll(ctx)
 	if err := ctx.Err(); err != nil {
 		return BenchReport{}, err
 	}
-	report := b.report(before, after)
+	report := b.report(ctx, before, after)
 	report.Audit = b.audit(ctx)
+	report.Lost = b.lost
 	return report, ctx.Err()
 }
 
@@ -107,6 +146,7 @@ func Bench(ctx context.Context, o BenchOptions) (BenchReport, error) {
 type bench struct {
 	o       BenchOptions
 	client  *Client
+	deliver route
 	amount  ledger.Amount
 	scale   uint8
 	load    *load
@@ -115,38 +155,88 @@ type bench struct {
 	started time.Time
 	// What the senders count. In flight is what was sent and is not decided.
 	sent, refused, unsure atomic.Int64
+	tally                 tally
+	watch                 watch
+	lost                  int // accepted, and without a receipt in the end
+
+	signingSeconds, sendingSeconds float64 // processor time of this process
 }
 
 func newBench(o BenchOptions) (*bench, error) {
-	switch {
-	case len(o.Keys) < 2:
-		return nil, errors.New("a load needs at least two accounts")
-	case o.Duration <= 0:
-		return nil, errors.New("a load needs a duration")
-	case o.Rate < 0:
-		return nil, errors.New("the rate is negative")
-	case o.BatchTxs < 0 || o.BatchTxs > rpc.BatchTxsMax:
-		return nil, fmt.Errorf("a request takes 1 to %d transfers, not %d", rpc.BatchTxsMax, o.BatchTxs)
+	if err := o.check(); err != nil {
+		return nil, err
 	}
-	if o.Outstanding <= 0 {
-		o.Outstanding = benchOutstanding
-	}
-	if o.Progress == nil {
-		o.Progress = func(BenchProgress) {}
-	}
+	o = o.withDefaults()
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Transport: &http.Transport{
-			MaxIdleConnsPerHost: 2 * benchSenders, IdleConnTimeout: time.Minute, DisableCompression: true,
+			MaxIdleConnsPerHost: 2 * o.Connections, IdleConnTimeout: time.Minute, DisableCompression: true,
 		}}
 	}
 	c, err := New(Options{Endpoints: o.Endpoints, HTTP: o.HTTP, Timeout: benchTimeout, Consistency: rpc.ConsistencySession})
 	if err != nil {
 		return nil, err
 	}
-	return &bench{o: o, client: c}, nil
+	b := &bench{o: o, client: c}
+	b.deliver, err = b.routeOf(o.Path)
+	return b, err
 }
 
-// begin reads what must be known before the first transfer is signed.
+// check names what no run can be made of.
+func (o BenchOptions) check() error {
+	switch {
+	case o.Accounts < 2 || o.Key == nil:
+		return fmt.Errorf("a load needs at least two accounts")
+	case o.Accounts > benchAccountsMax:
+		return fmt.Errorf("%d accounts are more than the %d a run keeps track of", o.Accounts, benchAccountsMax)
+	case o.Duration <= 0:
+		return fmt.Errorf("a load needs a duration")
+	case o.Warmup < 0 || o.Warmup >= o.Duration:
+		return fmt.Errorf("a warm-up of %s does not fit into %s", o.Warmup, o.Duration)
+	case !(o.Rate >= 0):
+		return fmt.Errorf("the rate is negative")
+	case !(o.Skew >= 0 && o.Skew <= skewMax):
+		return fmt.Errorf("the skew is from 0 to %d, not %g", skewMax, o.Skew)
+	case o.TransfersPerTx < 0 || o.TransfersPerTx > ledger.OpsMax:
+		return fmt.Errorf("a transaction holds 1 to %d transfers, not %d", ledger.OpsMax, o.TransfersPerTx)
+	case o.BatchTxs < 0 || o.BatchTxs > rpc.BatchTxsMax:
+		return fmt.Errorf("a request takes 1 to %d transactions, not %d", rpc.BatchTxsMax, o.BatchTxs)
+	case o.Connections < 0 || o.Connections > benchSendersMax:
+		return fmt.Errorf("1 to %d connections to each node are possible, not %d", benchSendersMax, o.Connections)
+	case isStock(o.Path) && len(o.Targets) == 0:
+		return fmt.Errorf("the load needs to know where CometBFT's RPC is")
+	}
+	return nil
+}
+
+// skewMax: beyond it one account is in nearly every transfer.
+const skewMax = 5
+
+func isStock(path string) bool { return path == PathStock || path == PathStockSync }
+
+func (o BenchOptions) withDefaults() BenchOptions {
+	if o.Outstanding <= 0 {
+		o.Outstanding = benchOutstanding
+	}
+	if o.Progress == nil {
+		o.Progress = func(BenchProgress) {}
+	}
+	if o.Connections == 0 {
+		o.Connections = benchSenders
+	}
+	if o.Path == "" {
+		o.Path = PathBatch
+	}
+	if o.Arrivals == "" {
+		o.Arrivals = ArrivalsConstant
+	}
+	if len(o.Targets) == 0 {
+		o.Targets = o.Endpoints
+	}
+	o.TransfersPerTx = max(1, o.TransfersPerTx)
+	return o
+}
+
+// begin reads what must be known before the first transaction is signed.
 func (b *bench) begin(ctx context.Context) error {
 	asset, err := b.client.Asset(ctx, b.o.Asset, ReadOptions{})
 	if err != nil {
@@ -156,9 +246,6 @@ func (b *bench) begin(ctx context.Context) error {
 	if b.amount, err = ledger.ParseAmount(b.o.Amount, asset.Scale); err != nil {
 		return err
 	}
-	if b.before, err = readBooks(ctx, b.client, b.o.Keys, b.o.Asset, asset.Scale); err != nil {
-		return fmt.Errorf("read the accounts: %w", err)
-	}
 	params, err := b.client.Params(ctx, ReadOptions{})
 	if err != nil {
 		return err
@@ -166,7 +253,10 @@ func (b *bench) begin(ctx context.Context) error {
 	if b.load, err = newLoad(b.o, b.amount, params.ValidForMaxMS); err != nil {
 		return err
 	}
-	b.follow = newFollower(b.client, b.load, b.before.height)
+	if b.before, err = b.readBooks(ctx); err != nil {
+		return fmt.Errorf("read the accounts: %w", err)
+	}
+	b.follow = newFollower(b.client, b.load, b.before.height, b.o.Warmup)
 	return nil
 }
 
@@ -187,24 +277,35 @@ func (b *bench) run(ctx context.Context) {
 		defer close(told)
 		b.tell(ctx)
 	}()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		b.watch.run(ctx, b)
+	}()
 	b.send(ctx)
 	b.drain(ctx)
 	cancel()
 	<-followed
 	<-told
+	<-watched
 }
 
-// accepted is how many transfers a node has taken in.
+// accepted is how many transactions a node has taken in.
 func (b *bench) accepted() int64 { return b.sent.Load() - b.refused.Load() - b.unsure.Load() }
 
-// drain waits until every accepted transfer is decided, or no more of them come.
+// drain waits until every accepted transaction is decided, or no more of them come. What is unsure may be
+// decided, too, but nobody said so: it is not waited for as long.
 func (b *bench) drain(ctx context.Context) {
 	last, since := b.follow.decided.Load(), time.Now()
-	for b.follow.decided.Load() < b.accepted() && ctx.Err() == nil {
+	for b.follow.decided.Load() < b.accepted()+b.unsure.Load() && ctx.Err() == nil {
 		if now := b.follow.decided.Load(); now != last {
 			last, since = now, time.Now()
 		}
-		if time.Since(since) > benchDrain || !pause(ctx, 10*time.Millisecond) {
+		patience := benchDrain
+		if last >= b.accepted() {
+			patience = benchDrainUnsure
+		}
+		if time.Since(since) > patience || !pause(ctx, 10*time.Millisecond) {
 			return
 		}
 	}
@@ -214,21 +315,22 @@ func (b *bench) drain(ctx context.Context) {
 func (b *bench) tell(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var before int64
+	perTx := b.load.perTx
+	before := 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		p := BenchProgress{Phase: BenchRunning, Sent: int(b.sent.Load()), Committed: int(b.follow.committed.Load())}
+		p := BenchProgress{Phase: BenchRunning, Sent: int(b.sent.Load()) * perTx, Committed: int(b.follow.committed.Load()) * perTx}
 		p.Done = min(1, float64(time.Since(b.started))/float64(b.o.Duration))
 		if p.Done == 1 {
 			p.Phase = BenchDraining
 			p.Done = float64(b.follow.decided.Load()) / float64(max(1, b.accepted()))
 		}
-		p.Rate = float64(int64(p.Committed) - before)
-		before = int64(p.Committed)
+		p.Rate = float64(p.Committed - before)
+		before = p.Committed
 		p.P50, p.P99 = b.follow.quantiles()
 		b.o.Progress(p)
 	}

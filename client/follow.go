@@ -14,32 +14,42 @@ import (
 	"github.com/tetradledger/tetrad/rpc"
 )
 
-// follower reads block after block and notes what became of each transfer of a load. Blocks come from one
+// follower reads block after block and notes what became of each transaction of a load. Blocks come from one
 // node, the last one, as long as it answers.
 type follower struct {
 	client *Client
 	load   *load
+	first  uint64 // the first height that is followed
 	next   uint64
+	warmup time.Duration // what began before that is not in the latencies
 
 	committed, failed, decided atomic.Int64
 
 	// Written by run alone, and read when it has ended.
-	receipts []uint8       // receipts that decide, by transfer
-	done     []bool        // committed, by transfer
-	blocks   int           // with at least one transfer of the load
-	last     time.Duration // when the last transfer was seen, after the start
-	foreign  int           // transactions of others
+	receipts []uint8     // receipts that decide, by transaction
+	done     []bool      // committed, by transaction
+	blocks   []seenBlock // in order
+	foreign  int         // transactions of others
 
 	mu        sync.Mutex // guards latencies
 	latencies *hdrhistogram.Histogram
 }
 
+// seenBlock is what the figures need of a block.
+type seenBlock struct {
+	at        time.Duration // when it was seen, after the start
+	timeMS    uint64        // its own time
+	ours      int           // transactions of the load
+	committed int           // those of them that took effect
+}
+
 // Latencies are counted in microseconds, up to what a run lasts at most, at three digits.
 const latencyMaxUS = 20 * 60 * 1_000_000
 
-func newFollower(c *Client, l *load, height uint64) *follower {
+func newFollower(c *Client, l *load, height uint64, warmup time.Duration) *follower {
 	return &follower{
-		client: c, load: l, next: height + 1, receipts: make([]uint8, l.total), done: make([]bool, l.total),
+		client: c, load: l, first: height + 1, next: height + 1, warmup: warmup,
+		receipts: make([]uint8, l.total), done: make([]bool, l.total),
 		latencies: hdrhistogram.New(1, latencyMaxUS, 3),
 	}
 }
@@ -52,7 +62,7 @@ func (f *follower) run(ctx context.Context) {
 		block, err := f.client.BlockAt(ctx, nodes[place], f.next, ReceiptsPacked, waitSlice)
 		switch {
 		case err == nil && block.Packed != nil && block.Height == f.next:
-			f.see(block.Packed, time.Duration(time.Now().UnixNano()-f.load.started.Load()))
+			f.see(&block, time.Duration(time.Now().UnixNano()-f.load.started.Load()))
 			f.next++
 		case errors.Is(err, errBehind):
 		default:
@@ -62,44 +72,54 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// see notes the transfers of a block.
-func (f *follower) see(p *rpc.PackedReceipts, at time.Duration) {
+// see notes the transactions of a block.
+func (f *follower) see(block *rpc.Block, at time.Duration) {
+	p := block.Packed
 	codes := map[int]ledger.Code{}
 	for _, r := range p.Failed {
 		codes[r.Index] = ledger.Code(r.Code)
 	}
 	f.mu.Lock()
 	f.load.mu.Lock()
-	ours := 0
-	var committed, failed int64
+	seen := seenBlock{at: at, timeMS: block.TimeMS}
+	failed := 0
 	for i := 0; (i+1)*crypto.HashSize <= len(p.TxIDs); i++ {
-		transfer, ok := f.load.find(p.TxIDs[i*crypto.HashSize:])
+		tx, ok := f.load.find(p.TxIDs[i*crypto.HashSize:])
 		if !ok {
 			f.foreign++
 			continue
 		}
-		ours++
+		seen.ours++
 		if codes[i] == ledger.CodeDuplicate {
 			continue // it came through two nodes; the first receipt stands
 		}
-		f.receipts[transfer]++
+		f.receipts[tx]++
 		if codes[i] == ledger.CodeOK {
-			f.done[transfer] = true
-			committed++
+			f.done[tx] = true
+			seen.committed++
 		} else {
 			failed++
 		}
-		_ = f.latencies.RecordValue(max(1, (at - f.load.begun(transfer)).Microseconds())) // never out of range
+		if begun := f.load.begun(tx); begun >= f.warmup {
+			_ = f.latencies.RecordValue(max(1, (at - begun).Microseconds())) // never out of range
+		}
 	}
 	f.load.mu.Unlock()
 	f.mu.Unlock()
-	if ours > 0 {
-		f.blocks++
-		f.last = at
+	f.blocks = append(f.blocks, seen)
+	f.committed.Add(int64(seen.committed))
+	f.failed.Add(int64(failed))
+	f.decided.Add(int64(seen.committed + failed))
+}
+
+// last is when the last transaction of the load was seen, after the start.
+func (f *follower) last() time.Duration {
+	for i := len(f.blocks) - 1; i >= 0; i-- {
+		if f.blocks[i].ours > 0 {
+			return f.blocks[i].at
+		}
 	}
-	f.committed.Add(committed)
-	f.failed.Add(failed)
-	f.decided.Add(committed + failed)
+	return 0
 }
 
 // quantiles are the latencies so far.

@@ -16,22 +16,23 @@ import (
 // one that is valid for too long.
 const clockSlackMS = 10_000
 
-// load is the transfers of a run: made from their numbers, signed ahead of being sent, and found again by
-// their ids. Transfer i is paid by account i mod n, to all the others in turn, so that every account pays and
-// gets about the same.
+// load is the transactions of a run: made from their numbers, signed ahead of being sent, and found again by
+// their ids.
 type load struct {
-	keys    []crypto.PrivateKey
-	ids     []crypto.Address
-	asset   crypto.Hash
-	amount  []byte
-	chainID string
-	genesis crypto.Hash
-	total   int
-	rate    float64 // for which transfers are spread over time
-	timed   bool    // the rate is the caller's: transfers have a time at which they should be sent
-	batches []loadBatch
-	perSend int
-	validMS uint64
+	picker
+	schedule
+	accounts *loadAccounts
+	asset    crypto.Hash
+	amount   []byte
+	chainID  string
+	genesis  crypto.Hash
+	perTx    int // transfers of a transaction
+	total    int
+	timed    bool // the rate is the caller's: transactions have a time at which they should be sent
+	batches  []loadBatch
+	perSend  int
+	prefill  int // transactions that are signed before the run
+	validMS  uint64
 
 	started atomic.Int64 // unix nanoseconds
 
@@ -55,53 +56,50 @@ type loadBatch struct {
 
 func newLoad(o BenchOptions, amount ledger.Amount, validForMaxMS uint64) (*load, error) {
 	l := &load{
-		keys: o.Keys, chainID: o.ChainID, genesis: o.Genesis, asset: ledger.AssetIDOf(o.Asset), amount: amount.Bytes(),
-		rate: o.Rate, timed: o.Rate > 0, perSend: o.BatchTxs, index: map[uint64]uint32{},
+		picker: newPicker(o.Seed, o.Accounts, o.Skew), accounts: newLoadAccounts(o.Accounts, o.Key),
+		chainID: o.ChainID, genesis: o.Genesis, asset: ledger.AssetIDOf(o.Asset), amount: amount.Bytes(),
+		perTx: o.TransfersPerTx, timed: o.Rate > 0, perSend: o.BatchTxs, index: map[uint64]uint32{},
 	}
 	l.wake = sync.NewCond(&l.mu)
+	rate := o.Rate
 	if !l.timed {
-		l.rate = benchTopRate
+		rate = benchTopRate
 	}
-	if l.perSend == 0 {
-		l.perSend = benchBatchTxs
-		if l.timed {
-			l.perSend = max(1, min(benchBatchTxs, int(l.rate*benchBatchTime.Seconds())))
-		}
+	if total := rate / float64(o.TransfersPerTx) * o.Duration.Seconds(); total > benchTxsMax {
+		return nil, fmt.Errorf("%.0f transactions are more than the %d a run keeps track of: choose a lower rate or a shorter duration", total, benchTxsMax)
 	}
-	total := l.rate * o.Duration.Seconds()
-	if total > benchTxsMax {
-		return nil, fmt.Errorf("%.0f transfers are more than the %d a run keeps track of: choose a lower rate or a shorter duration", total, benchTxsMax)
+	var err error
+	if l.schedule, l.total, err = newSchedule(o.Arrivals, rate/float64(o.TransfersPerTx), o.Duration, o.Seed); err != nil {
+		return nil, err
 	}
-	l.total = max(1, int(total))
+	switch {
+	case o.Path != PathBatch:
+		l.perSend = 1
+	case l.perSend == 0 && l.timed:
+		l.perSend = max(1, min(benchBatchTxs, int(l.rate*benchBatchTime.Seconds())))
+	case l.perSend == 0:
+		l.perSend = max(1, benchBatchTxs/max(1, l.perTx/4))
+	}
 	l.batches = make([]loadBatch, (l.total+l.perSend-1)/l.perSend)
-	// A transfer that is sent late must still be valid: it can be late by as much as the run takes.
+	l.prefill = min(l.total, benchPrefillBytes/(txBytesAbout+transferBytesAbout*l.perTx))
+	// A transaction that is sent late must still be valid: it can be late by as much as the run takes.
 	l.validMS = uint64((o.Duration + time.Minute).Milliseconds())
 	l.validMS = min(l.validMS, validForMaxMS-min(validForMaxMS/2, clockSlackMS))
-	for i := range l.keys {
-		l.ids = append(l.ids, l.keys[i].Public().Address())
-	}
 	return l, nil
 }
 
-// payer and payee are the accounts of transfer i.
-func (l *load) payer(i int) int { return i % len(l.ids) }
+// What a transaction takes encoded, with room to spare.
+const (
+	txBytesAbout       = 180
+	transferBytesAbout = 90
+)
 
-func (l *load) payee(i int) int {
-	n := len(l.ids)
-	return (i + 1 + (i/n)%(n-1)) % n
-}
-
-// span is the transfers of a batch.
+// span is the transactions of a batch.
 func (l *load) span(batch int) (from, to int) {
 	return batch * l.perSend, min((batch+1)*l.perSend, l.total)
 }
 
-// due is when transfer i should be sent, after the start.
-func (l *load) due(i int) time.Duration {
-	return time.Duration(float64(i) / l.rate * float64(time.Second))
-}
-
-// begun is when the latency of transfer i begins: at its intended time if it has one, so that a generator
+// begun is when the latency of transaction i begins: at its intended time if it has one, so that a generator
 // that is held up does not make the network look fast, and else when it was sent.
 func (l *load) begun(i int) time.Duration {
 	if l.timed {
@@ -113,7 +111,7 @@ func (l *load) begun(i int) time.Duration {
 // sign signs what is sent first and returns; the rest is signed while the run goes on, by one goroutine that
 // stays as far ahead of the senders. The returned function ends that.
 func (l *load) sign(progress func(BenchProgress)) (stop func()) {
-	first := min(len(l.batches), max(1, benchPrefill/l.perSend))
+	first := min(len(l.batches), max(1, l.prefill/l.perSend))
 	progress(BenchProgress{Phase: BenchSigning}) // the first signer may come too late to sign anything
 	var next atomic.Int64
 	var signers sync.WaitGroup
@@ -158,10 +156,10 @@ func (l *load) mayGoOn(batch int) bool {
 	return !l.closed
 }
 
-// signBatch makes the transfers of a batch.
+// signBatch makes the transactions of a batch.
 func (l *load) signBatch(batch int) {
 	from, to := l.span(batch)
-	body := make([]byte, 0, (to-from)*256)
+	body := make([]byte, 0, (to-from)*(txBytesAbout+transferBytesAbout*l.perTx))
 	ids := make([]uint64, 0, to-from)
 	for i := from; i < to; i++ {
 		raw, id := l.make(i)
@@ -180,25 +178,27 @@ func (l *load) signBatch(batch int) {
 	l.wake.Broadcast()
 }
 
-// make signs transfer i. It does without Draft, which checks more than is needed half a million times.
+// make signs transaction i. It does without Draft, which checks more than is needed half a million times.
 func (l *load) make(i int) ([]byte, crypto.Hash) {
 	untilMS := uint64(time.Now().UnixMilli()) + l.validMS
-	if i < benchPrefill {
+	if i < l.prefill {
 		untilMS += uint64(l.due(i).Milliseconds()) // signed all at once, sent one after another
 	}
+	payer := l.accounts.at(l.payer(i))
 	nonce := crypto.Sum(binary.BigEndian.AppendUint64(nil, uint64(i)), binary.BigEndian.AppendUint64(nil, untilMS))
 	body := ledger.Body{
-		Version: 1, ChainId: l.chainID, Actor: l.ids[l.payer(i)][:], Nonce: nonce[:ledger.NonceLen], ValidUntilMs: untilMS,
-		Ops: []ledger.Op{{Kind: &ledger.Op_Transfer{Transfer: &ledger.Transfer{
-			To: l.ids[l.payee(i)][:], Asset: l.asset[:], Amount: l.amount,
-		}}}},
+		Version: 1, ChainId: l.chainID, Actor: payer.address[:], Nonce: nonce[:ledger.NonceLen], ValidUntilMs: untilMS,
+		Ops: make([]ledger.Op, l.perTx),
+	}
+	for k := range body.Ops {
+		to := l.accounts.at(l.payee(i, k))
+		body.Ops[k].Kind = &ledger.Op_Transfer{Transfer: &ledger.Transfer{To: to.address[:], Asset: l.asset[:], Amount: l.amount}}
 	}
 	text := mustMarshal(&body)
 	message := crypto.SignBytes(crypto.TagTx, l.genesis, crypto.Sum(text))
-	key := l.keys[l.payer(i)]
-	public := key.Public()
+	public := payer.key.Public()
 	raw := mustMarshal(&ledger.Tx{Body: text, Sigs: []ledger.Sig{{
-		KeyType: uint32(public.Type), PublicKey: public.Bytes, Signature: key.Sign(message[:]),
+		KeyType: uint32(public.Type), PublicKey: public.Bytes, Signature: payer.key.Sign(message[:]),
 	}}})
 	return raw, crypto.SumTagged(crypto.TagTxID, text)
 }
@@ -218,12 +218,14 @@ func (l *load) take(batch int) []byte {
 	for !l.batches[batch].ready && !l.closed {
 		l.wake.Wait()
 	}
-	l.sentTo = max(l.sentTo, batch)
-	l.wake.Broadcast()
+	if l.sentTo < batch {
+		l.sentTo = batch
+		l.wake.Broadcast()
+	}
 	return l.batches[batch].body
 }
 
-// find tells which transfer has the id, if one has. 64 of an id's bits tell millions of transfers apart.
+// find tells which transaction has the id, if one has. 64 of an id's bits tell millions apart.
 func (l *load) find(id []byte) (int, bool) {
 	i, ok := l.index[binary.BigEndian.Uint64(id)]
 	return int(i), ok

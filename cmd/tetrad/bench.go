@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"sync"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/progress"
 	"github.com/spf13/cobra"
 
 	"github.com/tetradledger/tetrad/client"
@@ -20,15 +19,33 @@ import (
 
 // benchFlags say what load to put on a network.
 type benchFlags struct {
+	// What to find out: the result at one rate, at none, the highest rate sustained, or what overload does.
 	rate     float64
 	max      bool
-	duration time.Duration
-	accounts int
-	report   string
-	from     string
-	asset    string
-	amount   string
-	batch    int
+	ladder   bool
+	overload []float64
+
+	duration, warmup time.Duration
+	accounts         int
+	skew             float64
+	perTx            int
+	arrivals         string
+	path             string
+	nodes            []int
+	rpc              []string
+	batch            int
+	connections      int
+	outstanding      int
+	seed             uint64
+	steps            int
+	factor           float64
+	p99              time.Duration
+
+	from, asset, amount string
+
+	report string
+	data   []string
+	labels []string
 }
 
 func newBench(c *cli) *cobra.Command {
@@ -36,11 +53,22 @@ func newBench(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Put load on a network, measure what it does, and check the result",
-		Long: `Put load on a network, measure what it does, and check afterwards that not one unit was lost or made. The
-accounts that pay each other are derived from a fixed seed; those that lack money get some first, from the
+		Long: `Put load on a network, measure what it does, and check afterwards that not one unit was lost or made: every
+accepted transaction has exactly one receipt, all nodes have the same state, the accounts have what they should
+(a sample of them, if there are more than 10,000), and the supply is what it was.
+
+With --rate the loop is open: transfers are sent when they are due, whatever the network does, and latency is
+from the time they were due. With --max a bounded number is under way. --ladder looks for the highest rate that
+is sustained, beginning at --rate. --overload sends multiples of --rate. Without --rate, both of them begin
+with a run of --max.
+
+The accounts that pay each other are derived from a fixed seed; those that lack money get some first, from the
 asset's issuer if its key is here, or else from --from.`,
-		Example: "  tetrad bench --max --duration 30s\n  tetrad bench --rate 1000 --report result.json",
-		Args:    names(),
+		Example: `  tetrad bench --max --duration 30s
+  tetrad bench --rate 1000 --arrivals poisson --report result.json
+  tetrad bench --ladder --duration 15s --warmup 3s
+  tetrad bench --overload 2,5,20 --duration 10s`,
+		Args: names(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return err
@@ -48,34 +76,79 @@ asset's issuer if its key is here, or else from --from.`,
 			return c.bench(cmd.Context(), f)
 		},
 	}
-	flags := cmd.Flags()
-	flags.Float64Var(&f.rate, "rate", 0, "transfers per second, whatever the network does (open loop)")
-	flags.BoolVar(&f.max, "max", false, "as many as the network takes (the default)")
-	flags.DurationVar(&f.duration, "duration", 30*time.Second, "how long to send")
-	flags.IntVar(&f.accounts, "accounts", 256, "how many accounts pay each other")
-	flags.StringVar(&f.report, "report", "", "write the JSON report to this file, too")
-	flags.StringVar(&f.from, "from", "", "the key that funds the accounts (default the asset's issuer, else the default key)")
-	flags.StringVar(&f.asset, "asset", genesis.DevAsset, "what is paid")
-	flags.StringVar(&f.amount, "amount", "0.01", "how much at a time")
-	flags.IntVar(&f.batch, "batch", 0, "transfers per request (default the client's)")
+	f.add(cmd)
 	addPassphraseFlags(cmd)
 	addKeyringFlag(cmd)
 	return cmd
 }
 
-// benchAccountsMax keeps the reads before and after a run in proportion.
-const benchAccountsMax = 100_000
+func (f *benchFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.Float64Var(&f.rate, "rate", 0, "transfers per second, whatever the network does (open loop)")
+	flags.BoolVar(&f.max, "max", false, "as many as the network takes (the default)")
+	flags.BoolVar(&f.ladder, "ladder", false, "find the highest rate that is sustained")
+	flags.Float64SliceVar(&f.overload, "overload", nil, "send these multiples of what the network can do, such as 2,5,20")
+	flags.DurationVar(&f.duration, "duration", 30*time.Second, "how long to send, for each run")
+	flags.DurationVar(&f.warmup, "warmup", 0, "the part of that which is not in the figures")
+	flags.IntVar(&f.accounts, "accounts", 256, "how many accounts pay each other")
+	flags.Float64Var(&f.skew, "skew", 0, "exponent of the Zipf distribution of payers and payees; 0: all alike")
+	flags.IntVar(&f.perTx, "transfers-per-tx", 1, "transfers in each transaction")
+	flags.StringVar(&f.arrivals, "arrivals", client.ArrivalsConstant, "of --rate: constant or poisson")
+	flags.StringVar(&f.path, "path", client.PathBatch, "way in: batch, single, stock (CometBFT's broadcast_tx_async) or stock-sync")
+	flags.IntSliceVar(&f.nodes, "nodes", nil, "send to these of the nodes, counted from 0 (default all)")
+	flags.StringSliceVar(&f.rpc, "rpc", nil, "CometBFT's RPC for the stock paths (default the port below each node's API)")
+	flags.IntVar(&f.batch, "batch", 0, "transactions per request (default 256, or fewer at low rates)")
+	flags.IntVar(&f.connections, "connections", 0, "requests under way to each node (default 8; 32 with --overload)")
+	flags.IntVar(&f.outstanding, "outstanding", 0, "transactions under way with --max (default 12000)")
+	flags.Uint64Var(&f.seed, "seed", 1, "decides who pays whom and when")
+	flags.IntVar(&f.steps, "steps", 0, "of --ladder: at most so many rates (default 12)")
+	flags.Float64Var(&f.factor, "factor", 0, "of --ladder: from one rate to the next (default 1.15)")
+	flags.DurationVar(&f.p99, "p99", 0, "of --ladder: the latency that a sustained rate keeps (default 1s)")
+	flags.StringVar(&f.from, "from", "", "the key that funds the accounts (default the asset's issuer, else the default key)")
+	flags.StringVar(&f.asset, "asset", genesis.DevAsset, "what is paid")
+	flags.StringVar(&f.amount, "amount", "0.01", "how much at a time")
+	flags.StringVar(&f.report, "report", "", "write the JSON report to this file, too")
+	flags.StringSliceVar(&f.data, "data", nil, "the nodes' homes, if they are on this machine: report how much they grow")
+	flags.StringArrayVar(&f.labels, "label", nil, "a note for the report; may be given several times")
+}
+
+// What a command line may ask for. The client has bounds of its own, which these stay within.
+const (
+	benchAccountsMax    = genesis.BenchAccountsMax
+	benchConnectionsMax = 1024
+	benchSkewMax        = 5
+	benchDurationMax    = 24 * time.Hour
+)
 
 func (f benchFlags) check() error {
+	paths := []string{client.PathBatch, client.PathSingle, client.PathStock, client.PathStockSync}
 	switch {
 	case f.max && f.rate > 0:
 		return usagef("--rate and --max exclude each other")
-	case f.rate < 0:
+	case f.max && (f.ladder || len(f.overload) > 0) || f.ladder && len(f.overload) > 0:
+		return usagef("--max, --ladder and --overload exclude each other")
+	case !(f.rate >= 0):
 		return usagef("--rate must be more than 0, not %g", f.rate)
-	case f.duration < time.Second:
-		return usagef("--duration must be at least 1s, not %s", f.duration)
+	case f.duration < time.Second || f.duration > benchDurationMax:
+		return usagef("--duration must be from 1s to %s, not %s", benchDurationMax, f.duration)
+	case f.warmup < 0 || f.warmup >= f.duration:
+		return usagef("--warmup must be shorter than --duration, not %s", f.warmup)
 	case f.accounts < 2 || f.accounts > benchAccountsMax:
 		return usagef("--accounts must be between 2 and %d, not %d", benchAccountsMax, f.accounts)
+	case !(f.skew >= 0 && f.skew <= benchSkewMax):
+		return usagef("--skew must be between 0 and %d, not %g", benchSkewMax, f.skew)
+	case f.perTx < 1 || f.perTx > ledger.OpsMax:
+		return usagef("--transfers-per-tx must be between 1 and %d, not %d", ledger.OpsMax, f.perTx)
+	case f.arrivals != client.ArrivalsConstant && f.arrivals != client.ArrivalsPoisson:
+		return usagef("--arrivals must be constant or poisson, not %q", f.arrivals)
+	case !slices.Contains(paths, f.path):
+		return usagef("--path must be batch, single, stock or stock-sync, not %q", f.path)
+	case f.connections < 0 || f.connections > benchConnectionsMax:
+		return usagef("--connections must be between 1 and %d, not %d", benchConnectionsMax, f.connections)
+	case f.outstanding < 0:
+		return usagef("--outstanding must be more than 0, not %d", f.outstanding)
+	case f.steps < 0 || f.factor < 0 || f.p99 < 0:
+		return usagef("--steps, --factor and --p99 must be more than 0")
 	}
 	return nil
 }
@@ -87,231 +160,111 @@ func (c *cli) bench(ctx context.Context, f benchFlags) error {
 		return err
 	}
 	defer l.close()
-	keys := make([]crypto.PrivateKey, f.accounts)
-	for i := range keys {
-		keys[i] = genesis.BenchKey(benchSeed, i)
+	targets, err := f.targets(l.Endpoints())
+	if err != nil {
+		return err
 	}
 	bar := c.newProgress()
 	defer bar.stop()
-	if err := c.fundBench(ctx, l, f, keys, bar); err != nil {
+	if err := c.fundBench(ctx, l, f, bar); err != nil {
 		return err
 	}
-	report, err := client.Bench(ctx, client.BenchOptions{
-		Endpoints: l.Endpoints(), ChainID: l.chain.id, Genesis: l.chain.genesis, Keys: keys,
-		Asset: f.asset, Amount: f.amount, Rate: f.rate, Duration: f.duration, BatchTxs: f.batch,
-		Progress: bar.show,
+	o := client.BenchOptions{
+		Endpoints: l.Endpoints(), Targets: targets, ChainID: l.chain.id, Genesis: l.chain.genesis,
+		Accounts: f.accounts, Key: func(i int) crypto.PrivateKey { return genesis.BenchKey(benchSeed, i) },
+		Skew: f.skew, Seed: f.seed, Asset: f.asset, Amount: f.amount, TransfersPerTx: f.perTx,
+		Rate: f.rate, Arrivals: f.arrivals, Path: f.path, Duration: f.duration, Warmup: f.warmup,
+		BatchTxs: f.batch, Outstanding: f.outstanding, Connections: f.connections, Progress: bar.show,
+	}
+	switch {
+	case f.ladder:
+		return c.benchLadder(ctx, f, o, bar)
+	case len(f.overload) > 0:
+		return c.benchOverload(ctx, f, o, bar)
+	}
+	machine := describeMachine()
+	disk, err := diskBytes(f.data)
+	if err != nil {
+		return err
+	}
+	r, err := client.Bench(ctx, o)
+	bar.stop()
+	if err != nil {
+		return err
+	}
+	r.Machine, r.Labels = machine, f.labels
+	if len(f.data) > 0 {
+		if r.Disk, err = diskUse(f.data, disk, r.Transfers); err != nil {
+			return err
+		}
+	}
+	return c.showReport(r, f.report)
+}
+
+func (c *cli) benchLadder(ctx context.Context, f benchFlags, o client.BenchOptions, bar *benchProgress) error {
+	machine := describeMachine()
+	r, err := client.BenchLadder(ctx, o, client.LadderOptions{
+		Start: f.rate, Factor: f.factor, Steps: f.steps, P99Max: f.p99,
+		Step: func(s client.LadderStep) { bar.note(ladderLine(s)) },
 	})
 	bar.stop()
 	if err != nil {
 		return err
 	}
-	return c.showReport(report, f.report)
+	r.Machine, r.Labels = machine, f.labels
+	return c.showLadder(r, f.report)
 }
 
-func (c *cli) showReport(r client.BenchReport, file string) error {
-	if file != "" {
-		text, err := json.MarshalIndent(r, "", "  ")
-		if err != nil {
-			return fmt.Errorf("encode the report: %w", err)
-		}
-		if err := replaceFile(file, append(text, '\n'), 0o644); err != nil {
-			return err
-		}
-	}
-	err := c.show(r, func(w io.Writer) {
-		fields(w, "committed", grouped(fmt.Sprint(r.Committed)), "failed", fmt.Sprint(r.Failed), "refused", fmt.Sprint(r.Refused),
-			"duration", fmt.Sprintf("%.1f s", r.DurationS), "rate", grouped(fmt.Sprintf("%.0f", r.Rate))+" transfers/s",
-			"p50", fmt.Sprintf("%.0f ms", r.P50MS), "p99", fmt.Sprintf("%.0f ms", r.P99MS),
-			"CPU", fmt.Sprintf("%.1f us per transfer and validator", r.CPUUs), "audit", r.Audit)
+func (c *cli) benchOverload(ctx context.Context, f benchFlags, o client.BenchOptions, bar *benchProgress) error {
+	machine := describeMachine()
+	r, err := client.BenchOverload(ctx, o, client.OverloadOptions{
+		Base: f.rate, Factors: f.overload, Step: func(s client.OverloadStep) { bar.note(overloadLine(s)) },
 	})
-	if err == nil && r.Audit != "ok" {
-		return &failure{exit: exitProof, slug: "audit_failed", class: "client", message: "the audit found a fault: " + r.Audit}
-	}
-	return err
-}
-
-// fundBench gives money to those accounts that have too little.
-func (c *cli) fundBench(ctx context.Context, l *link, f benchFlags, keys []crypto.PrivateKey, bar *benchProgress) error {
-	info, err := l.Asset(ctx, f.asset, client.ReadOptions{})
+	bar.stop()
 	if err != nil {
 		return err
 	}
-	each, err := ledger.ParseAmount(f.amount, info.Scale)
-	if err != nil || each.IsZero() {
-		return badAmount("--amount %q is not an amount of %s", f.amount, f.asset)
-	}
-	enough, ok := timesTenThousand(each)
-	if !ok {
-		return badAmount("--amount %q is too large for a load", f.amount)
-	}
-	poor, err := accountsBelow(ctx, l, info.Asset, info.Scale, enough, keys)
-	if err != nil || len(poor) == 0 {
-		return err
-	}
-	payer, err := c.benchPayer(f, info.Issuer)
-	if err != nil {
-		return err
-	}
-	for done := 0; done < len(poor); done += ledger.OpsMax {
-		bar.show(client.BenchProgress{Phase: "funding", Done: float64(done) / float64(len(poor))})
-		draft := client.NewTx(l.chain.id, l.chain.genesis, payer.Public().Address()).Memo("bench")
-		for _, to := range poor[done:min(done+ledger.OpsMax, len(poor))] {
-			draft.Transfer(to, f.asset, enough)
-		}
-		if err := c.fundOnce(ctx, l, draft, payer); err != nil {
-			return err
-		}
-	}
-	return nil
+	r.Machine, r.Labels = machine, f.labels
+	return c.showOverload(r, f.report)
 }
 
-// timesTenThousand is how often an account can pay before it needs somebody to pay it.
-func timesTenThousand(a ledger.Amount) (ledger.Amount, bool) {
-	ok := true
-	for range 4 {
-		sum, fits := a, true
-		for range 9 {
-			if sum, fits = sum.Add(a); !fits {
-				ok = false
-			}
-		}
-		a = sum
-	}
-	return a, ok
-}
-
-func (c *cli) fundOnce(ctx context.Context, l *link, draft *client.Draft, payer crypto.PrivateKey) error {
-	signed, err := draft.Sign(payer)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := c.deadline(ctx)
-	defer cancel()
-	status, err := c.submitAndWait(ctx, l, signed, waitCommitted)
-	if err != nil {
-		return fmt.Errorf("fund the accounts: %w", err)
-	}
-	if status.Status != "committed" {
-		f := failureOfCode(ledger.Code(status.Code), "cannot fund the accounts: "+ledger.Code(status.Code).Info().Message)
-		f.exit = exitFailed
-		return f
-	}
-	return nil
-}
-
-// benchPayer is the asset's issuer if its key is here, which makes money out of nothing, or else --from.
-func (c *cli) benchPayer(f benchFlags, issuer string) (crypto.PrivateKey, error) {
-	ring, err := c.keyring()
-	if err != nil {
-		return crypto.PrivateKey{}, err
-	}
-	name := f.from
-	if name == "" {
-		list, _ := ring.List()
-		for _, info := range list {
-			if info.Address.String() == issuer {
-				name = info.Name
-			}
-		}
-	}
-	if name == "" {
-		name = c.client.settings.DefaultKey
-	}
-	if name == "" {
-		return crypto.PrivateKey{}, usagef("the accounts lack money, and there is no key to fund them with").next("name one with --from")
-	}
-	return c.unlock(ring, name)
-}
-
-// accountsBelow reads the balances of all accounts, some at a time.
-func accountsBelow(ctx context.Context, l *link, asset string, scale uint8, enough ledger.Amount, keys []crypto.PrivateKey) ([]crypto.Address, error) {
-	const readers = 16
-	poor := make([]bool, len(keys))
-	faults := make([]error, readers)
-	var done sync.WaitGroup
-	for reader := range readers {
-		done.Go(func() {
-			for i := reader; i < len(keys) && faults[reader] == nil; i += readers {
-				address := keys[i].Public().Address().String()
-				b, err := l.Balance(ctx, address, asset, client.ReadOptions{})
+// targets are the nodes that get the load, as --nodes and --path say.
+func (f benchFlags) targets(endpoints []string) ([]string, error) {
+	chosen := endpoints
+	stock := f.path == client.PathStock || f.path == client.PathStockSync
+	if stock {
+		if chosen = f.rpc; len(chosen) == 0 {
+			for _, e := range endpoints {
+				r, err := besideAPI(e)
 				if err != nil {
-					faults[reader] = err
-					return
+					return nil, err
 				}
-				has, err := ledger.ParseAmount(b.Available, scale)
-				faults[reader] = err
-				poor[i] = err == nil && has.Cmp(enough) < 0
+				chosen = append(chosen, r)
 			}
-		})
-	}
-	done.Wait()
-	var list []crypto.Address
-	for i, is := range poor {
-		if is {
-			list = append(list, keys[i].Public().Address())
 		}
 	}
-	return list, errors.Join(faults...)
-}
-
-// benchProgress shows a long run on stderr: a bar on a terminal, lines otherwise.
-type benchProgress struct {
-	cli     *cli
-	writer  progress.Writer   // nil without a terminal
-	tracker *progress.Tracker // of the current phase
-	phase   string
-	lineAt  time.Time
-}
-
-func (c *cli) newProgress() *benchProgress {
-	b := &benchProgress{cli: c}
-	if isTerminal(c.err) {
-		b.writer = progress.NewWriter()
-		b.writer.SetOutputWriter(c.err)
-		b.writer.SetUpdateFrequency(100 * time.Millisecond)
-		b.writer.Style().Visibility.Value = false
-		go b.writer.Render()
+	if len(f.nodes) == 0 {
+		return chosen, nil
 	}
-	return b
-}
-
-// lineEvery keeps a log of a long run readable.
-const lineEvery = 5 * time.Second
-
-func (b *benchProgress) show(p client.BenchProgress) {
-	text := p.Phase
-	if p.Committed > 0 {
-		text = fmt.Sprintf("%s: %s committed, %s/s, p50 %d ms, p99 %d ms", p.Phase, grouped(fmt.Sprint(p.Committed)),
-			grouped(fmt.Sprintf("%.0f", p.Rate)), p.P50.Milliseconds(), p.P99.Milliseconds())
-	}
-	if b.writer == nil {
-		if p.Phase != b.phase || time.Since(b.lineAt) >= lineEvery {
-			b.cli.note("%3.0f %% %s", 100*p.Done, text)
-			b.phase, b.lineAt = p.Phase, time.Now()
+	var out []string
+	for _, i := range f.nodes {
+		if i < 0 || i >= len(chosen) {
+			return nil, usagef("--nodes counts from 0 to %d, not %d", len(chosen)-1, i)
 		}
-		return
+		out = append(out, chosen[i])
 	}
-	if p.Phase != b.phase {
-		if b.tracker != nil {
-			b.tracker.MarkAsDone()
-		}
-		b.phase, b.tracker = p.Phase, &progress.Tracker{Total: 1000}
-		b.writer.AppendTracker(b.tracker)
-	}
-	b.tracker.UpdateMessage(text)
-	b.tracker.SetValue(int64(1000 * p.Done))
+	return out, nil
 }
 
-// stop ends the bar; it may be called twice.
-func (b *benchProgress) stop() {
-	if b.writer == nil {
-		return
+// besideAPI is where CometBFT's RPC is on a network that 'tetrad testnet' wrote: one port below the API.
+func besideAPI(endpoint string) (string, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return "", fmt.Errorf("endpoint %s: %w", endpoint, err)
 	}
-	if b.tracker != nil {
-		b.tracker.MarkAsDone()
+	port, err := strconv.Atoi(u.Port())
+	if err != nil || port < 2 {
+		return "", usagef("where CometBFT's RPC of %s is cannot be told", endpoint).next("name it with --rpc")
 	}
-	b.writer.Stop()
-	for b.writer.IsRenderInProgress() {
-		time.Sleep(10 * time.Millisecond)
-	}
+	return "http://" + net.JoinHostPort(u.Hostname(), strconv.Itoa(port-1)), nil
 }

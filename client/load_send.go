@@ -18,8 +18,8 @@ func (b *bench) send(ctx context.Context) {
 	defer cancel()
 	var next atomic.Int64
 	var senders sync.WaitGroup
-	for range benchSenders {
-		for place := range b.o.Endpoints {
+	for range b.o.Connections {
+		for place := range b.o.Targets {
 			senders.Go(func() { b.sender(ctx, place, &next) })
 		}
 	}
@@ -43,13 +43,13 @@ func (b *bench) sender(ctx context.Context, place int, next *atomic.Int64) {
 		}
 		b.load.batches[batch].sentAt.Store(int64(time.Since(b.started)))
 		b.sent.Add(int64(to - from))
-		b.deliver(ctx, place, batch, body)
+		b.hand(ctx, place, batch, body)
 		b.load.batches[batch].body = nil
 	}
 }
 
-// lateMax is how long after the end of a run transfers are still sent that were due before it: enough for the
-// last requests to be a little late, and too little to make up for a network that does not keep up.
+// lateMax is how long after the end of a run transactions are still sent that were due before it: enough for
+// the last requests to be a little late, and too little to make up for a network that does not keep up.
 const lateMax = time.Second
 
 // over tells whether nothing more is to be sent.
@@ -61,13 +61,13 @@ func (b *bench) over() bool {
 	return time.Since(b.started) >= end
 }
 
-// turn waits until transfer i may be sent: at its time, or, without a rate, when enough others are decided.
+// turn waits until transaction i may be sent: at its time, or, without a rate, when enough others are decided.
 func (b *bench) turn(ctx context.Context, i int) bool {
 	if b.load.timed {
 		left := time.Until(b.started.Add(b.load.due(i)))
 		return left <= 0 && ctx.Err() == nil || pause(ctx, left)
 	}
-	for b.accepted()-b.follow.decided.Load() >= int64(b.o.Outstanding) {
+	for b.inFlight() >= int64(b.o.Outstanding) {
 		if b.over() || !pause(ctx, time.Millisecond) {
 			return false
 		}
@@ -75,31 +75,38 @@ func (b *bench) turn(ctx context.Context, i int) bool {
 	return ctx.Err() == nil
 }
 
-// deliver hands a batch to the node at the place or, when that one does not answer, to the others in turn:
-// the same bytes take effect once, however many nodes get them.
-func (b *bench) deliver(ctx context.Context, place, batch int, body []byte) {
+// inFlight is how many transactions are sent and not decided. What may be lost is not counted, or a node that
+// dies would take its part of the window with it; by broadcast_tx_async, nothing is ever more than sent.
+func (b *bench) inFlight() int64 {
+	n := b.accepted() - b.follow.decided.Load()
+	if b.o.Path == PathStock {
+		n += b.unsure.Load()
+	}
+	return n
+}
+
+// hand gives a batch to the node at the place or, when that one does not answer, to the others in turn: the
+// same bytes take effect once, however many nodes get them.
+func (b *bench) hand(ctx context.Context, place, batch int, body []byte) {
 	l := &b.load.batches[batch]
 	from, to := b.load.span(batch)
 	for try := 0; ; {
-		node := b.o.Endpoints[(place+try)%len(b.o.Endpoints)]
-		answer, err := b.client.SubmitBatchBody(ctx, node, body)
+		node := b.o.Targets[(place+try)%len(b.o.Targets)]
+		answer, sure, err := b.deliver(ctx, node, body)
 		var refused *rpc.Error
 		switch {
 		case err == nil:
-			b.note(l, answer)
+			b.note(l, answer, to-from, sure)
 			return
 		case errors.As(err, &refused):
+			b.tally.noteRequest(refused)
 			if b.load.timed || !refused.Retryable || b.over() || !pause(ctx, holdBack(refused)) {
-				l.refused = map[int]bool{}
-				for i := range to - from {
-					l.refused[i] = true
-				}
-				b.refused.Add(int64(to - from))
+				b.refuse(l, refused, to-from)
 				return
 			}
 		default:
 			l.unsure = l.unsure || !neverSent(err)
-			if try++; try == len(b.o.Endpoints) || ctx.Err() != nil {
+			if try++; try == len(b.o.Targets) || ctx.Err() != nil {
 				l.unsure = true
 				b.unsure.Add(int64(to - from))
 				return
@@ -108,18 +115,35 @@ func (b *bench) deliver(ctx context.Context, place, batch int, body []byte) {
 	}
 }
 
+// refuse notes that a node did not take a batch, unless another one may have it.
+func (b *bench) refuse(l *loadBatch, refused *rpc.Error, n int) {
+	b.tally.note(refused, n)
+	l.refused = map[int]bool{}
+	for i := range n {
+		l.refused[i] = true
+	}
+	b.refused.Add(int64(n))
+}
+
 // note counts what a node took in.
-func (b *bench) note(l *loadBatch, answer rpc.BatchResponse) {
-	l.unsure = false
+func (b *bench) note(l *loadBatch, answer rpc.BatchResponse, n int, sure bool) {
+	l.unsure = !sure
 	for _, r := range answer.Results {
-		if r.Status == rpc.StatusRefused {
-			if l.refused == nil {
-				l.refused = map[int]bool{}
-			}
+		if r.Status != rpc.StatusRefused || r.Index < 0 || r.Index >= n {
+			continue
+		}
+		if l.refused == nil {
+			l.refused = map[int]bool{}
+		}
+		if !l.refused[r.Index] {
 			l.refused[r.Index] = true
+			b.tally.note(r.Error, 1)
 		}
 	}
 	b.refused.Add(int64(len(l.refused)))
+	if !sure {
+		b.unsure.Add(int64(n - len(l.refused)))
+	}
 }
 
 // holdBackMax keeps a node busy: it is told to take more often than a polite client would ask.
