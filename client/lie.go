@@ -22,6 +22,8 @@ const (
 	LieProof    LieKind = "proof"    // the proof of presence does not lead to the header's app hash
 	LieAbsence  LieKind = "absence"  // the proof that there is nothing does not show that
 	LieMissing  LieKind = "missing"  // a list without one of its elements
+	LieDoubled  LieKind = "doubled"  // a list or a proof that shows one thing twice
+	LieForeign  LieKind = "foreign"  // a list with something that does not belong to it
 	LieUnproven LieKind = "unproven" // an answer without a proof, where one was asked for
 	LieShape    LieKind = "shape"    // a proof that is malformed or larger than any honest one
 	LieGenesis  LieKind = "genesis"  // a genesis document with another hash
@@ -36,6 +38,8 @@ var lieSentences = map[LieKind]string{
 	LieProof:    "its proof does not lead to the app hash that the validators signed",
 	LieAbsence:  "its proof that there is nothing does not show that",
 	LieMissing:  "its list leaves something out",
+	LieDoubled:  "it shows one thing twice",
+	LieForeign:  "its list holds something that does not belong to it",
 	LieUnproven: "it gives no proof",
 	LieShape:    "its proof is malformed",
 	LieGenesis:  "its genesis document is not the network's",

@@ -193,7 +193,7 @@ var liars = []lying{
 	{"too many items", "asset", LieShape, tell(func(o object) {
 		o["proof"].(object)["items"] = slices.Repeat(items(o), proofItemsMax+1)
 	})},
-	{"a key twice", "asset", LieShape, tell(func(o object) { o["proof"].(object)["items"] = slices.Repeat(items(o), 2) })},
+	{"a key twice", "asset", LieDoubled, tell(func(o object) { o["proof"].(object)["items"] = slices.Repeat(items(o), 2) })},
 	{"a proof too large", "asset", LieShape, tell(func(o object) {
 		item(o, 0)["ics23"] = base64.StdEncoding.EncodeToString(make([]byte, proofBytesMax+1))
 	})},

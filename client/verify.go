@@ -43,7 +43,7 @@ func newProven(p *rpc.Proof, root crypto.Hash, timeMS uint64) (*proven, error) {
 			return nil, lie(LieShape, "item %d has no key", i)
 		}
 		if v.items[string(key)] != nil {
-			return nil, lie(LieShape, "two items for the key %x", []byte(key))
+			return nil, lie(LieDoubled, "two items for the key %x", []byte(key))
 		}
 		v.items[string(key)] = item
 	}
