@@ -208,8 +208,9 @@ func (h *stoppedHome) openDatabase(name string) (cmtdb.DB, error) {
 	return db, nil
 }
 
-// newest is the height of the newest block.
-func (h *stoppedHome) newest() uint64 { return uint64(h.blocks.Height()) }
+// newest is the height of the newest block. After a restore from a snapshot there are none at first, and
+// CometBFT's state stands for them.
+func (h *stoppedHome) newest() uint64 { return uint64(max(h.blocks.Height(), h.state.LastBlockHeight)) }
 
 // rootAfter is the root after a height as CometBFT knows it: from the next header or, for the newest height,
 // from its state. It is not known of heights whose next block was pruned or has not come.

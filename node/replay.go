@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	cmttypes "github.com/cometbft/cometbft/types"
 
@@ -16,11 +15,19 @@ import (
 
 // ReplayOptions say what to execute again.
 type ReplayOptions struct {
+	// From says where to begin: FromGenesis, FromSnapshot for the newest snapshot of the home, or the height of one.
+	From string
 	// To is the last height; zero is the newest that was executed.
 	To uint64
 	// Progress hears of every block; nil hears nothing.
 	Progress func(AuditProgress)
 }
+
+// Where a replay begins.
+const (
+	FromGenesis  = "genesis"
+	FromSnapshot = "snapshot"
+)
 
 // ReplayReport is what Replay found.
 type ReplayReport struct {
@@ -48,9 +55,9 @@ func (d Difference) String() string {
 // ErrHeightUnknown says that a replay was asked to go further than the blocks.
 var ErrHeightUnknown = errors.New("there is no such height")
 
-// Replay executes the blocks of a home on which nothing runs again, from genesis, on a ledger of its own in
-// memory, and compares what comes out of each with the header of the next. It stops at the first difference,
-// and changes nothing.
+// Replay executes the blocks of a home on which nothing runs again, from genesis or from a snapshot, on a ledger of
+// its own, and compares what comes out of each with the header of the next. It stops at the first difference, and
+// changes nothing.
 func Replay(ctx context.Context, c Config, o ReplayOptions) (*ReplayReport, error) {
 	h, err := openStopped(c)
 	if err != nil {
@@ -60,16 +67,17 @@ func Replay(ctx context.Context, c Config, o ReplayOptions) (*ReplayReport, erro
 	if err := h.openBlocks(); err != nil {
 		return nil, err
 	}
-	if o.To, err = h.replayable(o.To); err != nil {
+	begin, err := h.beginning(o.From)
+	if err != nil {
+		return nil, err
+	}
+	if o.To, err = h.replayable(begin.Height, o.To); err != nil {
 		return nil, err
 	}
 	if o.Progress == nil {
 		o.Progress = func(AuditProgress) {}
 	}
-	// Heights fold away soon: nobody asks for them, and memory is all there is.
-	s, err := store.Open(store.Options{
-		InMemory: true, Genesis: h.doc.Hash(), KeepVersions: 2, KeepHeights: 2, FoldInterval: 5 * time.Second, FoldBytes: 32 << 20,
-	})
+	s, err := h.scratchStore(ctx, begin, o.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -79,21 +87,26 @@ func Replay(ctx context.Context, c Config, o ReplayOptions) (*ReplayReport, erro
 		return nil, err
 	}
 	defer a.Close()
-	r := &replay{home: h, app: a, engine: abci.New(a, abci.Options{ChainID: h.doc.ChainID})}
-	r.report = ReplayReport{From: 1, To: o.To}
+	r := &replay{home: h, app: a, engine: abci.New(a, abci.Options{ChainID: h.doc.ChainID}), begin: begin}
+	r.report = ReplayReport{From: begin.Height + 1, To: o.To}
 	return &r.report, r.run(ctx, o.Progress)
 }
 
-// replayable says up to which height a replay goes. All blocks from the first on are needed.
-func (h *stoppedHome) replayable(to uint64) (uint64, error) {
-	executed, base := uint64(h.state.LastBlockHeight), h.blocks.Base()
+// replayable says up to which height a replay goes. All blocks from where it begins are needed.
+func (h *stoppedHome) replayable(begin, to uint64) (uint64, error) {
+	executed, base := uint64(h.state.LastBlockHeight), uint64(max(0, h.blocks.Base()))
 	switch {
 	case executed == 0 || base == 0:
 		return 0, errors.New("there are no blocks to execute: the chain has not begun here")
-	case base > 1:
-		return 0, fmt.Errorf("the blocks below height %d were pruned, and a replay begins with the first: replay on a node that keeps all blocks", base)
-	case to > executed:
-		return 0, fmt.Errorf("%w: %d; the newest block that was executed is %d", ErrHeightUnknown, to, executed)
+	case base > begin+1 && begin == 0:
+		return 0, fmt.Errorf("this node keeps blocks from height %d on, and a replay from genesis begins with the first: "+
+			"replay with --from snapshot, or on a node that keeps all blocks", base)
+	case base > begin+1:
+		return 0, fmt.Errorf("this node keeps blocks from height %d on, the snapshot is of height %d", base, begin)
+	case to > executed, begin >= executed:
+		return 0, fmt.Errorf("%w: %d; the newest block that was executed is %d", ErrHeightUnknown, max(to, begin+1), executed)
+	case to > 0 && to <= begin:
+		return 0, fmt.Errorf("%w: %d is not above the snapshot's height, %d", ErrHeightUnknown, to, begin)
 	case to == 0:
 		return executed, nil
 	}
@@ -105,6 +118,7 @@ type replay struct {
 	home   *stoppedHome
 	app    *app.App
 	engine *abci.Application
+	begin  store.Manifest // of height 0 for genesis
 	report ReplayReport
 	last   abci.Replayed    // of the height below
 	lastID cmttypes.BlockID // of its block
@@ -112,12 +126,15 @@ type replay struct {
 
 // run executes block after block until the end or a difference.
 func (r *replay) run(ctx context.Context, progress func(AuditProgress)) error {
-	root, _, err := r.app.InitChain()
-	if err != nil {
-		return err
+	root := r.begin.Root
+	if r.begin.Height == 0 {
+		var err error
+		if root, _, err = r.app.InitChain(); err != nil {
+			return err
+		}
 	}
 	r.last.AppHash = root[:]
-	for height := uint64(1); height <= r.report.To; height++ {
+	for height := r.report.From; height <= r.report.To; height++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -161,7 +178,7 @@ func (r *replay) load(height uint64) (block *cmttypes.Block, err error) {
 		}
 		header := encoded.Header
 		r.compare(height-1, "the app hash", r.last.AppHash, header.AppHash)
-		if height > 1 {
+		if height > r.report.From { // of the first one, nothing but its root was computed here
 			r.compare(height-1, "the hash of the results", r.last.ResultsHash, header.LastResultsHash)
 			r.compare(height-1, "the hash of the block", r.lastID.Hash, header.LastBlockId.Hash)
 		}

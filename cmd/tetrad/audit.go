@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
@@ -98,15 +99,15 @@ func newReplay(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Execute a stopped node's blocks again and compare every app hash",
-		Long: `Execute the blocks of a home (--home DIR) on which nothing runs again, from genesis, on a ledger in memory,
-and compare app hash and results of every height with what the chain says. It needs all blocks from the first
-on, and changes nothing.
+		Long: `Execute the blocks of a home (--home DIR) on which nothing runs again, from genesis or a snapshot of the home, on
+a ledger of its own, and compare app hash and results of every height with what the chain says. It needs all
+blocks from there on, and changes nothing.
 
 It stops at the first difference and names the height and both hashes; the exit code is 1 then.`,
 		Args: names(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if from != "genesis" {
-				return usagef("--from must be genesis, not %q", from)
+			if err := checkFrom(from); err != nil {
+				return err
 			}
 			if cmd.Flags().Changed("to") && to == 0 {
 				return usagef("--to must be a height of at least 1")
@@ -117,20 +118,31 @@ It stops at the first difference and names the height and both hashes; the exit 
 			}
 			p := c.newAuditProgress()
 			began := time.Now()
-			report, err := node.Replay(cmd.Context(), config, node.ReplayOptions{To: to, Progress: p.show})
+			report, err := node.Replay(cmd.Context(), config, node.ReplayOptions{From: from, To: to, Progress: p.show})
 			p.stop()
 			if errors.Is(err, node.ErrHeightUnknown) {
-				return usagef("--to: %v", err)
+				return usagef("%v", err)
 			}
 			if err != nil {
-				return err
+				return snapshotError(err)
 			}
 			return c.showReplay(report, time.Since(began))
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "genesis", "where to begin: `genesis`")
+	cmd.Flags().StringVar(&from, "from", node.FromGenesis, "where to begin: `genesis|snapshot|HEIGHT`, the newest snapshot or the one of a height")
 	cmd.Flags().Uint64Var(&to, "to", 0, "the last `HEIGHT` (default: the newest that was executed)")
 	return cmd
+}
+
+// checkFrom refuses what is neither a word nor a height.
+func checkFrom(from string) error {
+	if from == node.FromGenesis || from == node.FromSnapshot {
+		return nil
+	}
+	if height, err := strconv.ParseUint(from, 10, 64); err != nil || height == 0 {
+		return usagef("--from must be genesis, snapshot or the height of a snapshot, not %q", from)
+	}
+	return nil
 }
 
 // replayDocument is the result of replay.
