@@ -9,7 +9,7 @@ func (v *View) ProveRange(from [32]byte, leafBytesMax int) (r *Range, next [32]b
 	r = &Range{}
 	size := 0
 	v.Range(from, func(key, value []byte) bool {
-		size += leafBytes(key, value)
+		size += LeafBytes(key, value)
 		if size > leafBytesMax && len(r.Leaves) > 0 {
 			return false
 		}

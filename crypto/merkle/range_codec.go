@@ -21,8 +21,8 @@ const (
 	sideBytesMax  = 2 + depthMax/8 + depthMax*32
 )
 
-// leafBytes is the length of a leaf in the encoding of a range.
-func leafBytes(key, value []byte) int { return leafHeadBytes + len(key) + len(value) }
+// LeafBytes is the length of a leaf in the encoding of a range.
+func LeafBytes(key, value []byte) int { return leafHeadBytes + len(key) + len(value) }
 
 // Append appends the encoding of a range that ProveRange made or UnmarshalRange accepted.
 func (r *Range) Append(b []byte) []byte {

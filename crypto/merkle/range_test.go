@@ -320,7 +320,7 @@ func TestRangeLimits(t *testing.T) {
 		(*side)[d] = crypto.Hash{1}
 	}
 	encoded := deep.Append(nil)
-	if len(encoded) > RangeOverheadMax+leafBytes([]byte("k"), []byte("v")) {
+	if len(encoded) > RangeOverheadMax+LeafBytes([]byte("k"), []byte("v")) {
 		t.Errorf("the deepest range has %d bytes", len(encoded))
 	}
 	if _, err := UnmarshalRange(encoded); err != nil {

@@ -88,12 +88,15 @@ func eachKey(txn *badger.Txn, prefix []byte, fn func(item *badger.Item) (more bo
 	return nil
 }
 
+// entryOverhead is more than what Badger adds to a key and a value in a transaction.
+const entryOverhead = 32
+
 // fits reports whether the entries can be one transaction, with room for what Badger adds to each and to
 // the whole.
 func (s *Store) fits(entries []*badger.Entry) bool {
 	bytes := 64
 	for _, e := range entries {
-		bytes += len(e.Key) + len(e.Value) + 32
+		bytes += len(e.Key) + len(e.Value) + entryOverhead
 	}
 	return int64(len(entries)+2) < s.db.MaxBatchCount() && int64(bytes) < s.db.MaxBatchSize()
 }
@@ -164,17 +167,19 @@ func (s *Store) failable(name string, do func() error) error {
 // batch gathers versioned keys for the background and writes them in transactions small enough not to hold
 // up a commit. What it wrote is used again, so it allocates little.
 type batch struct {
-	s       *Store
-	name    string
-	time    uint64
-	arena   []byte
-	entries []badger.Entry
-	list    []*badger.Entry
-	written int
+	s        *Store
+	name     string
+	time     uint64
+	keysMax  int
+	bytesMax int
+	arena    []byte
+	entries  []badger.Entry
+	list     []*badger.Entry
+	written  int
 }
 
 func (s *Store) newBatch(name string, time uint64) *batch {
-	return &batch{s: s, name: name, time: time}
+	return &batch{s: s, name: name, time: time, keysMax: backgroundKeysMax, bytesMax: backgroundBytesMax}
 }
 
 // add copies a key and a value. With supersede set, older versions of the key may go once no readable
@@ -188,11 +193,14 @@ func (b *batch) add(kind byte, key, value []byte, supersede bool) error {
 		e.WithDiscard()
 	}
 	b.entries = append(b.entries, e)
-	if len(b.entries) < backgroundKeysMax && len(b.arena) < backgroundBytesMax {
+	if len(b.entries) < b.keysMax && len(b.arena)+len(b.entries)*entryOverhead < b.bytesMax {
 		return nil
 	}
 	return b.flush()
 }
+
+// put adds a whole key that has no versions.
+func (b *batch) put(key, value []byte) error { return b.add(key[0], key[1:], value, false) }
 
 // flush writes what was gathered.
 func (b *batch) flush() error {

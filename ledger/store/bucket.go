@@ -94,11 +94,15 @@ func (s *Store) frozenRecord(number uint64, disk bucketEntry, id []byte) (value 
 }
 
 // frozen lists the buckets in memory whose time is over. One that lost its leaf already is among them:
-// readable heights may know the leaf.
+// readable heights may know the leaf. While the newest state is that of a snapshot there is none: nobody proved
+// its time.
 func (s *Store) frozen() []*bucket {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var out []*bucket
+	if s.restored == s.current().Height {
+		return nil
+	}
 	for _, b := range s.buckets {
 		if b.records != nil && s.params != nil && s.params.BucketEndMS(b.number) <= s.current().TimeMS {
 			out = append(out, b)
@@ -164,7 +168,7 @@ func (s *Store) dropBuckets() error {
 	s.mu.Lock()
 	var gone []*bucket
 	for number, b := range s.buckets {
-		if b.dropped == 0 || b.dropped > s.first() {
+		if b.dropped == 0 || b.dropped > s.firstKept() {
 			continue
 		}
 		delete(s.buckets, number)

@@ -29,6 +29,8 @@ type FsckOptions struct {
 	// Scratch is a directory of the caller's for temporary files. After a crash Badger's log has to be replayed,
 	// which is done in a copy; it then needs as much space as the store.
 	Scratch string
+	// Snapshots is a directory of snapshots to check as well; empty for none.
+	Snapshots string
 	// Genesis is the genesis the data must belong to; zero checks nothing.
 	Genesis crypto.Hash
 	// Progress hears of the work, often; nil hears nothing.
@@ -64,6 +66,9 @@ type FsckCounts struct {
 	Buckets  uint64 `json:"buckets"`
 	Receipts uint64 `json:"receipts"` // in change records
 	Index    uint64 `json:"index"`    // receipts in the index
+
+	Snapshots      uint64 `json:"snapshots"`
+	SnapshotLeaves uint64 `json:"snapshot_leaves"` // verified against the root of their snapshot, replay records included
 }
 
 // faultsMax bounds what a report lists: damage of one file may be seen in every height.
@@ -79,6 +84,7 @@ type fsck struct {
 
 	heads    []headEntry            // those that could be read
 	bounds   []uint64               // of folds
+	restored uint64                 // the height of the snapshot that the store began with; 0: none
 	tree     *merkle.Map            // of the height that was reached last
 	leaves   map[uint64]*bucketLeaf // the last leaf of each bucket that had one at a readable height
 	rootLost bool                   // a root differed, so those after it will as well
@@ -96,31 +102,45 @@ func Fsck(ctx context.Context, o FsckOptions) (*FsckReport, error) {
 	if o.Progress == nil {
 		o.Progress = func(FsckProgress) {}
 	}
-	if nothing, err := empty(o.Dir); err != nil {
-		return nil, fmt.Errorf("check store: %w", err)
-	} else if nothing {
-		return &FsckReport{}, nil
-	}
 	f := &fsck{ctx: ctx, options: o, tree: merkle.New(), leaves: make(map[uint64]*bucketLeaf)}
+	err := f.checkStore()
+	if err == nil && o.Snapshots != "" {
+		err = f.checkSnapshots()
+	}
+	return &f.FsckReport, err
+}
+
+// checkStore checks everything in the store's own directory.
+func (f *fsck) checkStore() error {
+	o := f.options
+	if nothing, err := empty(o.Dir); err != nil {
+		return fmt.Errorf("check store: %w", err)
+	} else if nothing {
+		return nil
+	}
+	if half, err := halfRestored(o.Dir); err != nil {
+		return fmt.Errorf("check store: %w", err)
+	} else if half {
+		defer f.unfinished()
+	}
 	whole, err := f.checkTables()
 	if err != nil || !whole {
-		return &f.FsckReport, err
+		return err
 	}
 	image, err := openImage(o.Dir, o.Scratch)
 	if err != nil {
 		var damage *imageError
 		if errors.As(err, &damage) {
 			f.fault("file MANIFEST", "the database does not open: %v", damage.err)
-			return &f.FsckReport, nil
+			return nil
 		}
-		return nil, fmt.Errorf("check store: %w", err)
+		return fmt.Errorf("check store: %w", err)
 	}
 	defer image.close()
 	f.db = image.db
 	f.txn = f.db.NewTransactionAt(newest, false)
 	defer f.txn.Discard()
-	err = f.checkAll()
-	return &f.FsckReport, err
+	return f.checkAll()
 }
 
 // checkAll runs the phases, each of which relies on what the ones before it found.
@@ -180,7 +200,7 @@ func (f *fsck) checkKeys() error {
 func knownKey(key []byte) bool {
 	const number, id, chunk = 1 + 8, 1 + crypto.HashSize, 4
 	switch key[0] {
-	case kindHead, kindMark, kindBucket:
+	case kindHead, kindMark, kindBucket, kindOrigin:
 		return len(key) == number
 	case kindRecord:
 		return len(key) == number+8+1+chunk
@@ -241,6 +261,9 @@ func (f *fsck) checkHeads() error {
 		}
 		f.Heads = append(f.Heads, e.Head)
 		f.Head = e.Head
+	}
+	if err := f.checkOrigin(); err != nil {
+		return err
 	}
 	return f.checkMarks()
 }

@@ -81,6 +81,9 @@ func (s *Store) Receipt(id crypto.Hash) (ledger.Receipt, bool, error) {
 func (s *Store) Receipts(height uint64) ([]ledger.Receipt, error) {
 	s.mu.RLock()
 	head, first, blocks, durable := s.current().Height, s.first(), s.blocks, s.durable
+	if s.restored > 0 {
+		first = max(first, s.restored+1) // the block of a snapshot is not in it, only its state
+	}
 	s.mu.RUnlock()
 	switch {
 	case height > head:

@@ -23,6 +23,7 @@ const (
 	kindFlat    = 'k' // state key, at time flatTime(height) -> value; empty: deleted
 	kindMark    = 'm' // boundary                           -> nothing; heights below it are in flat keys
 	kindBucket  = 'b' // bucket                             -> sizes of a frozen bucket
+	kindOrigin  = 's' // height                             -> hash of the snapshot that the store began with
 	kindReplay  = 'r' // bucket, chunk                      -> part of a frozen bucket's records
 	kindOutcome = 't' // transaction                        -> receipt that decided it
 	kindRefusal = 'u' // transaction, at time flatTime      -> receipt that decided nothing
@@ -71,6 +72,8 @@ func heightKey(kind byte, height uint64) []byte {
 func headKey(height uint64) []byte { return heightKey(kindHead, height) }
 
 func markKey(boundary uint64) []byte { return heightKey(kindMark, boundary) }
+
+func originKey(height uint64) []byte { return heightKey(kindOrigin, height) }
 
 func bucketKey(bucket uint64) []byte { return heightKey(kindBucket, bucket) }
 

@@ -78,6 +78,13 @@ func (l *loader) readHeads() error {
 		return fmt.Errorf("head %d has no fold mark below it", lowest[0].Height)
 	}
 	s.bounds, s.lowest, s.durable = bounds, lowest[0].Height, true
+	err = eachKey(l.txn, []byte{kindOrigin}, func(item *badger.Item) (bool, error) {
+		s.restored = numberOf(item.Key())
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the height of the snapshot: %w", err)
+	}
 	base := max(s.boundary(), 1) - 1
 	if l.heads, err = s.heads(l.txn, base, math.MaxUint64, math.MaxInt); err != nil {
 		return err

@@ -8,9 +8,6 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 )
 
-// SnapshotFormat numbers the layout of manifests and chunks. Others are refused.
-const SnapshotFormat = 1
-
 // Manifest describes a snapshot: the state at one height, cut into chunks. Any two replicas that export a height
 // write the same manifest, byte for byte, so that chunks can come from several of them.
 //

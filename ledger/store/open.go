@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -59,10 +60,32 @@ func (s *Store) open() (err error) {
 	if err := dropEmptyLogs(s.options.Dir); err != nil {
 		return err
 	}
-	if s.db, err = openBadger(s.options); err != nil {
+	half, err := halfRestored(s.options.Dir)
+	if err != nil {
 		return err
 	}
-	return s.load()
+	if s.db, err = openBadger(s.options); err == nil {
+		err = s.load()
+	}
+	switch {
+	case half && !s.durable:
+		return ErrHalfRestored // whatever Badger makes of the rest
+	case half && err == nil:
+		return s.dropMarker() // the head is written last, so it did end
+	}
+	return err
+}
+
+// halfRestored reports whether the directory says that a restore did not end.
+func halfRestored(dir string) (bool, error) {
+	if dir == "" {
+		return false, nil
+	}
+	_, err := os.Stat(filepath.Join(dir, restoringName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // dropEmptyLogs removes logs without a byte. Badger makes a log in two steps, the file and then its size; of a

@@ -37,6 +37,8 @@ type Store struct {
 	generation uint64        // grows when the state that updates are staged on changes
 	scratch    []merkle.Change
 
+	snapshotChunk int // bytes of a chunk of a snapshot; tests choose smaller ones
+
 	// tidying is held by one step of background work at a time.
 	tidying sync.Mutex
 	folding foldTimer // guarded by tidying
@@ -52,6 +54,8 @@ type Store struct {
 	blocks   []*receiptBlock    // blocks whose receipts are not in the index yet, oldest first
 	bounds   []uint64           // boundaries of folds that are still readable, ascending; 0: nothing folded
 	lowest   uint64             // no change record below this height is left
+	pinned   []uint64           // heights that are being exported
+	restored uint64             // the height of the snapshot that the store began with; 0: none
 	unfolded uint64             // bytes of change records at and above the last boundary
 	failed   error              // why nothing can be written any more
 
