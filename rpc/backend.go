@@ -76,6 +76,10 @@ type Snapshot interface {
 	// behind them begins after next, which is nil when nothing is.
 	Scan(prefix, after []byte, n int) (keys [][]byte, next []byte, err error)
 
+	// History returns a page of an account's log, as ledger.LogPage says: entries before that number, or the
+	// newest if it is zero.
+	History(account crypto.Address, before uint64, limit int) (ledger.LogPage, error)
+
 	Height() uint64
 	TimeMS() uint64
 	Root() crypto.Hash

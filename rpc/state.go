@@ -38,6 +38,7 @@ func (s *server) registerState(api huma.API) {
 	registerRead(s, api, op("account", PathAccounts+"/{id}", "An account with its balances"), readAccount)
 	registerRead(s, api, op("balances", PathAccounts+"/{id}/balances", "All balances of an account"), readBalances)
 	registerRead(s, api, op("balance", PathAccounts+"/{id}/balances/{asset}", "What an account has of one asset"), readBalance)
+	registerRead(s, api, op("history", PathAccounts+"/{id}/history", "The transactions of an account, newest first"), readHistory)
 	registerRead(s, api, op("asset", PathAssets+"/{code}", "An asset and its supply"), readAsset)
 	registerRead(s, api, op("entries", PathEntries+"/{namespace}", "The entries of an account's namespace, in order of their paths"), s.listEntries)
 	registerRead(s, api, op("entry", PathEntries+"/{namespace}/{path}", "An entry of an account's namespace"), readEntry)

@@ -42,6 +42,9 @@ type block struct {
 	proofs   proofs
 	txs      [][]byte
 	receipts []ledger.Receipt
+	logs     logs
+
+	historyFrom uint64 // guarded by the ledger's mu
 }
 
 // Get makes a block's state a ledger.Reader.
@@ -151,6 +154,10 @@ func (l *Ledger) append(timeMS uint64, parent map[string][]byte, txs [][]byte, o
 		} else {
 			b.state[string(c.Key)] = c.Value
 		}
+	}
+	if b.height > 0 {
+		b.logs = l.head().logs.next(b.height, timeMS, out)
+		b.historyFrom = l.head().historyFrom
 	}
 	b.proofs = l.trees.next(b.height, b.state, out.Changes)
 	b.root = b.proofs.state.Root()
