@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -138,6 +139,48 @@ func TestProveQuery(t *testing.T) {
 		if q := r.app.ProveQuery(path, 0); q.Code != uint32(code) || q.Log == "" || q.Proofs != nil {
 			t.Errorf("%s: %+v", path, q)
 		}
+	}
+}
+
+// TestProveEntryLists: a list is proven by the leaf that counts it, and by each entry of its pages, all different.
+func TestProveEntryLists(t *testing.T) {
+	r := newReplica(t)
+	alice := crypto.DevKey("alice").Public().Address()
+	body := mustDecode(sign(txSpec{key: crypto.DevKey("alice"), to: crypto.DevKey("bob").Public().Address(), amount: 1, nonce: 1})).Body
+	body.Ops = nil
+	for i := range 7 {
+		body.Ops = append(body.Ops, ledger.Op{Kind: &ledger.Op_Put{Put: &ledger.Put{Path: fmt.Sprintf("n/%d", i), Value: []byte{1}}}})
+	}
+	r.submit(signBody(body, crypto.DevKey("alice")))
+	r.decide(r.prepare())
+	r.empty(1)
+	view, err := r.store.ViewAt(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer view.Close()
+	path, seen := "/entries/"+alice.String(), map[string]bool{}
+	for after, pages := "", 0; pages < 4; pages++ {
+		q := r.app.ProveQuery(path+"?limit=3&after="+after, 1)
+		n, err := ledger.DecodeNamespace(q.Value)
+		if q.Code != 0 || err != nil || n.Entries != 7 || string(q.Proofs[0].Key) != string(ledger.KeyNamespace(alice)) || len(q.Proofs) > 4 {
+			t.Fatalf("%+v, %v", q, err)
+		}
+		for _, p := range q.Proofs[1:] {
+			leaf, err := view.Get(p.Key)
+			if err != nil || leaf == nil {
+				t.Fatalf("%x is not there: %v", p.Key, err)
+			}
+			mustHold(t, path, view.Root(), p.ICS23, p.Key, leaf)
+			seen[string(p.Key)] = true
+		}
+		_, next, more := strings.Cut(q.Log, "goes on after ")
+		if after = next; !more {
+			break
+		}
+	}
+	if len(seen) != 7 {
+		t.Errorf("%d entries are proven, there are 7", len(seen))
 	}
 }
 

@@ -22,6 +22,9 @@ type QueryProof struct{ Key, ICS23 []byte }
 // which is proven under the state's. If it is absent there is no value; to show that, the path goes on with the
 // end of validity its signer chose: /transactions/{txid}/{valid_until_ms}. Where the bucket itself is absent,
 // the second proof is the only one.
+//
+// A namespace is answered by the leaf that counts its entries, and proven with a page of them:
+// /entries/{account}?after={path}&limit={n}.
 func (a *App) ProveQuery(path string, height uint64) QueryResult {
 	if !a.ready.Load() {
 		return failedQuery(0, &ledger.Reject{Code: ledger.CodeSyncing})
@@ -69,6 +72,9 @@ func pathParts(path string) []string {
 func (p *Prover) query(parts []string) (QueryResult, error) {
 	if parts[0] == "transactions" && (len(parts) == 2 || len(parts) == 3) {
 		return p.queryRecord(parts[1:])
+	}
+	if isEntryList(parts) {
+		return p.queryEntries(parts)
 	}
 	key, note, err := resolve(p, parts)
 	var reject *ledger.Reject

@@ -25,7 +25,7 @@ type QueryResult struct {
 // Query answers the paths of the HTTP API from the state at a height, zero being the newest:
 //
 //	/accounts/{id}   /accounts/{id}/balances/{asset}   /assets/{code}   /entries/{account}/{path}
-//	/validators   /validators/{id}   /params   /transactions/{txid}
+//	/entries/{account}   /validators   /validators/{id}   /params   /transactions/{txid}
 //
 // Data is not used: everything is in the path.
 func (a *App) Query(path string, _ []byte, height uint64) QueryResult {
@@ -106,6 +106,13 @@ func resolve(r ledger.Reader, parts []string) (key []byte, note string, err erro
 		return resolveBalance(r, id, parts[3])
 	case parts[0] == "assets" && len(parts) == 2:
 		return ledger.KeyAsset(ledger.AssetIDOf(parts[1])), "", nil
+	case isEntryList(parts):
+		list, err := parseEntryList(parts)
+		if err != nil {
+			return nil, "", err
+		}
+		note, err := entriesNote(r, list.namespace)
+		return ledger.KeyNamespace(list.namespace), note, err
 	case parts[0] == "entries" && len(parts) >= 3:
 		namespace, err := crypto.ParseAddress(parts[1])
 		if err != nil {

@@ -37,7 +37,13 @@ func TestQuery(t *testing.T) {
 			e, err := ledger.DecodeEntry(q.Value)
 			return err == nil && string(e.Value) == "hello"
 		},
-		"/entries/" + alice.String() + "/none": func(q QueryResult) bool { return q.Value == nil },
+		"/entries/" + alice.String(): func(q QueryResult) bool {
+			n, err := ledger.DecodeNamespace(q.Value)
+			return err == nil && n.Entries == 1 && q.Log == "1 entries"
+		},
+		"/entries/" + alice.String() + "?limit=500": func(q QueryResult) bool { return q.Value != nil },
+		"/entries/" + account(0).String():           func(q QueryResult) bool { return q.Value == nil && q.Log == "0 entries" },
+		"/entries/" + alice.String() + "/none":      func(q QueryResult) bool { return q.Value == nil },
 		"/validators": func(q QueryResult) bool {
 			ids, err := ledger.DecodeValidators(q.Value)
 			return err == nil && len(ids) == 4
@@ -93,7 +99,10 @@ func TestQueryBadPaths(t *testing.T) {
 		"/accounts/" + bob + "x":              ledger.CodeBadRequest,
 		"/accounts/" + bob + "/balances":      ledger.CodeBadRequest,
 		"/accounts/" + bob + "/balances/eur":  ledger.CodeAssetNotFound,
-		"/entries/" + bob:                     ledger.CodeBadRequest,
+		"/entries/bob":                        ledger.CodeBadRequest,
+		"/entries/" + bob + "?limit=0":        ledger.CodeBadRequest,
+		"/entries/" + bob + "?limit=501":      ledger.CodeBadRequest,
+		"/entries/" + bob + "?after=%zz":      ledger.CodeBadRequest,
 		"/validators/" + bob:                  ledger.CodeBadRequest,
 		"/transactions/12":                    ledger.CodeBadRequest,
 		"/" + strings.Repeat("long/", 10_000): ledger.CodeBadRequest,

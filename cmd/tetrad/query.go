@@ -38,7 +38,7 @@ then true, and a node that does not tell the truth ends the command with exit co
 	f.StringVar(&q.trust, "trust", "", "begin verification with a block header from somebody you trust, as `HEIGHT:HASH`")
 	f.Uint64Var(&q.height, "height", 0, "read the state after this block instead of the newest")
 	cmd.AddCommand(newQueryAccount(c, &q), newQueryBalance(c, &q), newQueryAsset(c, &q), newQuerySupply(c, &q),
-		newQueryEntry(c, &q), newQueryValidators(c, &q), newQueryParams(c, &q), newQueryBlock(c, &q))
+		newQueryEntry(c, &q), newQueryEntries(c, &q), newQueryValidators(c, &q), newQueryParams(c, &q), newQueryBlock(c, &q))
 	addKeyringFlag(cmd)
 	return cmd
 }
@@ -195,31 +195,6 @@ func newQuerySupply(c *cli, q *queryFlags) *cobra.Command {
 				g := newGrid("asset", "supply", "max supply", "height").right(1, 2, 3)
 				g.add(s.Asset, grouped(s.Supply), grouped(s.MaxSupply), fmt.Sprint(s.Height))
 				g.write(w)
-			})
-		},
-	}
-}
-
-func newQueryEntry(c *cli, q *queryFlags) *cobra.Command {
-	return &cobra.Command{
-		Use:     "entry NAMESPACE PATH",
-		Short:   "A register in an account's namespace",
-		Example: "  tetrad query entry alice config/limit",
-		Args:    names("NAMESPACE", "PATH"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			address, err := c.address(args[0])
-			if err != nil {
-				return err
-			}
-			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Entry, error) {
-				return l.reads.Entry(ctx, address.String(), args[1], q.options())
-			}, func(w io.Writer, e rpc.Entry) {
-				value := fmt.Sprintf("%d bytes of binary data (-o json has them)", len(e.Value))
-				if e.Text != nil {
-					value = *e.Text
-				}
-				fields(w, "namespace", e.Namespace, "path", e.Path, "value", value,
-					"version", fmt.Sprint(e.Version), "written at", fmt.Sprintf("height %d", e.ModifiedHeight), "height", fmt.Sprint(e.Height))
 			})
 		},
 	}

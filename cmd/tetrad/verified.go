@@ -18,6 +18,7 @@ type reader interface {
 	Balance(ctx context.Context, id, asset string, o client.ReadOptions) (rpc.Balance, error)
 	Asset(ctx context.Context, code string, o client.ReadOptions) (rpc.Asset, error)
 	Entry(ctx context.Context, namespace, path string, o client.ReadOptions) (rpc.Entry, error)
+	Entries(ctx context.Context, namespace, prefix string, o client.ReadOptions) (rpc.Entries, error)
 	Validators(ctx context.Context, o client.ReadOptions) (rpc.Validators, error)
 	Params(ctx context.Context, o client.ReadOptions) (rpc.Params, error)
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tetradledger/tetrad/rpc"
+)
+
+func newQueryEntry(c *cli, q *queryFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:     "entry NAMESPACE PATH",
+		Short:   "An entry of an account's namespace",
+		Example: "  tetrad query entry alice config/limit",
+		Args:    names("NAMESPACE", "PATH"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			address, err := c.address(args[0])
+			if err != nil {
+				return err
+			}
+			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Entry, error) {
+				return l.reads.Entry(ctx, address.String(), args[1], q.options())
+			}, func(w io.Writer, e rpc.Entry) {
+				fields(w, "namespace", e.Namespace, "path", e.Path, "value", valueText(&e.EntryData),
+					"version", fmt.Sprint(e.Version), "written at", fmt.Sprintf("height %d", e.ModifiedHeight), "height", fmt.Sprint(e.Height))
+			})
+		},
+	}
+}
+
+func newQueryEntries(c *cli, q *queryFlags) *cobra.Command {
+	var prefix string
+	cmd := &cobra.Command{
+		Use:   "entries NAMESPACE",
+		Short: "All entries of an account's namespace",
+		Long: `All entries of an account's namespace, in order of their paths. With --consistency verified+session it is proven
+that none is left out: the ledger counts the entries of each namespace, and as many are proven. With --prefix, too,
+all are read and proven, and those that begin so are shown.`,
+		Example: "  tetrad query entries alice\n  tetrad query entries alice --prefix config/ --consistency verified+session",
+		Args:    names("NAMESPACE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			address, err := c.address(args[0])
+			if err != nil {
+				return err
+			}
+			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Entries, error) {
+				return l.reads.Entries(ctx, address.String(), prefix, q.options())
+			}, writeEntries)
+		},
+	}
+	cmd.Flags().StringVar(&prefix, "prefix", "", "only entries whose path begins so")
+	return cmd
+}
+
+func writeEntries(w io.Writer, list rpc.Entries) {
+	if len(list.Entries) > 0 {
+		g := newGrid("path", "version", "written at", "value").right(1, 2)
+		for i := range list.Entries {
+			e := &list.Entries[i]
+			g.add(e.Path, fmt.Sprint(e.Version), fmt.Sprint(e.ModifiedHeight), clipped(valueText(e)))
+		}
+		g.write(w)
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%d of %d entries at height %d\n", len(list.Entries), list.Count, list.Height)
+}
+
+// valueText is what an entry holds, for people.
+func valueText(e *rpc.EntryData) string {
+	if e.Text != nil {
+		return *e.Text
+	}
+	return fmt.Sprintf("%d bytes of binary data (-o json has them)", len(e.Value))
+}
+
+// clipped keeps a value on one line of a table; -o json has the whole of it.
+func clipped(text string) string {
+	const shown = 60
+	line := []rune(text)
+	for i, c := range line {
+		if c == '\n' || c == '\t' {
+			line[i] = ' '
+		}
+	}
+	if len(line) > shown {
+		return string(line[:shown]) + "…"
+	}
+	return string(line)
+}
