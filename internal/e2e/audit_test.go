@@ -132,18 +132,19 @@ func (n *network) transfer(from, to string, cents uint64) client.Signed {
 	return tx
 }
 
-// mustCommit submits a transaction through the given validators and waits until it is committed.
-func (n *network) mustCommit(tx client.Signed, indexes ...int) rpc.TxStatus {
+// mustCommit submits a transaction through the given validators and waits until it is committed. The same
+// bytes may be sent again and again.
+func (n *network) mustCommit(tx client.Signed, indexes ...int) (status rpc.TxStatus) {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
 	c := n.client(indexes...)
-	if _, err := c.Submit(ctx, tx.Raw); err != nil {
-		n.t.Fatalf("submit %s to %v: %v", tx.TxID, indexes, err)
-	}
-	status, err := c.WaitCommitted(ctx, tx)
-	if err != nil || status.Status != rpc.StatusCommitted {
-		n.t.Fatalf("wait for %s at %v: %s %v", tx.TxID, indexes, fmt.Sprint(status), err)
+	n.ask(fmt.Sprintf("commit %s at %v", tx.TxID, indexes), func(ctx context.Context) (err error) {
+		if _, err = c.Submit(ctx, tx.Raw); err == nil {
+			status, err = c.WaitCommitted(ctx, tx)
+		}
+		return err
+	})
+	if status.Status != rpc.StatusCommitted {
+		n.t.Fatalf("%s at %v ended as %+v", tx.TxID, indexes, status)
 	}
 	return status
 }
