@@ -129,6 +129,7 @@ func Bench(ctx context.Context, o BenchOptions) (BenchReport, error) {
 	defer stop()
 	b.signingSeconds = processorSeconds() - signing
 	before := b.client.StatusAll(ctx)
+	runtime.GC() // what signing left behind should not be collected in the middle of the run
 	sending := processorSeconds()
 	b.run(ctx)
 	b.sendingSeconds = processorSeconds() - sending
@@ -264,7 +265,6 @@ func (b *bench) begin(ctx context.Context) error {
 func (b *bench) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	runtime.GC() // what signing left behind should not be collected in the middle of the run
 	b.started = time.Now()
 	b.load.started.Store(b.started.UnixNano())
 	followed := make(chan struct{})

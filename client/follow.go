@@ -31,8 +31,9 @@ type follower struct {
 	blocks   []seenBlock // in order
 	foreign  int         // transactions of others
 
-	mu        sync.Mutex // guards latencies
+	mu        sync.Mutex // guards latencies and moved
 	latencies *hdrhistogram.Histogram
+	moved     chan struct{} // closed, and replaced, with every block
 }
 
 // seenBlock is what the figures need of a block.
@@ -50,7 +51,7 @@ func newFollower(c *Client, l *load, height uint64, warmup time.Duration) *follo
 	return &follower{
 		client: c, load: l, first: height + 1, next: height + 1, warmup: warmup,
 		receipts: make([]uint8, l.total), done: make([]bool, l.total),
-		latencies: hdrhistogram.New(1, latencyMaxUS, 3),
+		latencies: hdrhistogram.New(1, latencyMaxUS, 3), moved: make(chan struct{}),
 	}
 }
 
@@ -110,6 +111,17 @@ func (f *follower) see(block *rpc.Block, at time.Duration) {
 	f.committed.Add(int64(seen.committed))
 	f.failed.Add(int64(failed))
 	f.decided.Add(int64(seen.committed + failed))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+// movedOn is closed when the next block has been noted.
+func (f *follower) movedOn() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.moved
 }
 
 // last is when the last transaction of the load was seen, after the start.

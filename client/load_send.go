@@ -67,13 +67,24 @@ func (b *bench) turn(ctx context.Context, i int) bool {
 		left := time.Until(b.started.Add(b.load.due(i)))
 		return left <= 0 && ctx.Err() == nil || pause(ctx, left)
 	}
-	for b.inFlight() >= int64(b.o.Outstanding) {
-		if b.over() || !pause(ctx, time.Millisecond) {
+	for !b.over() {
+		moved := b.follow.movedOn()
+		if b.inFlight() < int64(b.o.Outstanding) {
+			return ctx.Err() == nil
+		}
+		select {
+		case <-moved:
+		case <-time.After(turnWait): // something was refused, perhaps: there is room, too
+		case <-ctx.Done():
 			return false
 		}
 	}
-	return ctx.Err() == nil
+	return false
 }
+
+// turnWait is how often a sender without room looks for itself. It is mostly a block that makes room, and that
+// wakes it.
+const turnWait = 20 * time.Millisecond
 
 // inFlight is how many transactions are sent and not decided. What may be lost is not counted, or a node that
 // dies would take its part of the window with it; by broadcast_tx_async, nothing is ever more than sent.

@@ -16,7 +16,7 @@ import (
 func describeMachine() *client.Machine {
 	m := &client.Machine{
 		CPU: lineOf("/proc/cpuinfo", "model name"), Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH,
-		Go: runtime.Version(), Tetrad: version,
+		Go: runtime.Version(), Tetrad: buildVersion(),
 	}
 	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = strings.TrimSpace(string(text))
