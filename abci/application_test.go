@@ -27,7 +27,9 @@ type chain struct {
 	height      int64
 }
 
-func newChain(t *testing.T, o Options) *chain {
+func newChain(t *testing.T, o Options) *chain { return newChainOf(t, o, app.PoolOptions{}) }
+
+func newChainOf(t *testing.T, o Options, pool app.PoolOptions) *chain {
 	t.Helper()
 	var validators []genesis.Validator
 	for _, name := range []string{"v0", "v1", "v2", "v3", "v4"} {
@@ -45,7 +47,9 @@ func newChain(t *testing.T, o Options) *chain {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.New(app.Options{Genesis: doc, Store: s, Idle: -1, Now: func() time.Time { return begin.Add(time.Second) }})
+	a, err := app.New(app.Options{
+		Genesis: doc, Store: s, Idle: -1, Pool: pool, Now: func() time.Time { return begin.Add(time.Second) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

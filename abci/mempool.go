@@ -6,13 +6,17 @@ import (
 
 	abcitypes "github.com/cometbft/cometbft/abci/types"
 
+	"github.com/tetradledger/tetrad/app"
 	"github.com/tetradledger/tetrad/ledger"
 )
 
 // CheckTx takes in a transaction from CometBFT's RPC. With the application's pool it is also what inserts
 // it, since CometBFT keeps no pool of its own.
 func (a *Application) CheckTx(_ context.Context, req *abcitypes.RequestCheckTx) (*abcitypes.ResponseCheckTx, error) {
-	admission := a.app.CheckTx(req.Tx)
+	return toCheckTx(a.app.CheckTx(req.Tx)), nil
+}
+
+func toCheckTx(admission app.Admission) *abcitypes.ResponseCheckTx {
 	response := &abcitypes.ResponseCheckTx{Code: engineCode(admission.Code)}
 	if admission.Code == ledger.CodeOK {
 		response.Data = admission.ID[:]
@@ -21,7 +25,7 @@ func (a *Application) CheckTx(_ context.Context, req *abcitypes.RequestCheckTx) 
 		response.Codespace = codespace
 		response.Info = admission.Code.Info().Slug
 	}
-	return response, nil
+	return response
 }
 
 // InsertTx takes in what a peer sends. CometBFT calls it in the routine that also receives votes, so it must

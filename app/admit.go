@@ -129,7 +129,7 @@ func (a *App) checkTx(raw []byte) Admission {
 		return out
 	}
 	c := &candidate{key: crypto.Sum(t.Raw), tx: t, local: true, single: true}
-	j := &job{lane: laneSingle, local: true, txs: []*candidate{c}, done: make(chan struct{})}
+	j := &job{lane: laneEngine, local: true, txs: []*candidate{c}, done: make(chan struct{})}
 	if a.queueLocal(j) == 0 {
 		out.Code = ledger.CodePoolFull
 	}
@@ -191,17 +191,24 @@ func (a *App) queueLocal(j *job) (n int) {
 	if j.txs = j.txs[:n]; n == 0 {
 		return 0
 	}
-	txsMax := a.pool.options.TxsMax
-	if j.lane == laneSingle {
-		// This lane is slow: what is in it must not use up the room of the others.
-		txsMax = max(1, a.pool.options.LocalTxsMax/8)
-	}
-	if !a.verification.enqueue(j, txsMax) {
+	if !a.verification.enqueue(j, a.laneTxsMax(j.lane)) {
 		a.pool.release(j.room, true)
 		j.txs = nil
 		return 0
 	}
 	return n
+}
+
+// laneTxsMax bounds what a client's lane holds. What is in one of them must not use up the room of the others:
+// the single lane is slow, and anybody can fill that of the engine's RPC, where nobody has a name.
+func (a *App) laneTxsMax(lane int) int {
+	switch lane {
+	case laneSingle:
+		return max(1, a.pool.options.LocalTxsMax/8)
+	case laneEngine:
+		return max(1, a.pool.options.LocalTxsMax/2)
+	}
+	return a.pool.options.TxsMax
 }
 
 // judge says what the state and the clock say of transactions. One goroutine uses it, while the view is open.

@@ -40,8 +40,9 @@ const (
 	laneLocal = iota
 	// lanePeer is what other validators gossip.
 	lanePeer
-	// laneSingle is verified one by one: what came singly by the engine's RPC, where a client has no name,
-	// and what came from clients that sent a bad signature before.
+	// laneEngine is what came by the engine's RPC, where a client has no name: all of them share it.
+	laneEngine
+	// laneSingle is verified one by one: what came from clients that sent a bad signature before.
 	laneSingle
 
 	laneCount

@@ -196,6 +196,7 @@ func (n *Node) openEngine() error {
 	if n.env, err = n.engine.ConfigureRPC(); err != nil {
 		return fmt.Errorf("open CometBFT's rpc: %w", err)
 	}
+	n.env.Mempool = abci.NewPool(n.env.Mempool, application)
 	n.retention.blocks = n.engine.BlockStore()
 	n.turns.validators = n.env.StateStore.LoadValidators
 	return n.openEngineRPC(engineLog)
