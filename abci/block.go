@@ -63,6 +63,7 @@ func (a *Application) FinalizeBlock(ctx context.Context, req *abcitypes.RequestF
 		Proposer:     req.ProposerAddress,
 		Txs:          req.Txs,
 		Misbehaviour: misbehaviour,
+		LastRound:    req.DecidedLastCommit.Round,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("finalize height %d: %w", req.Height, err)

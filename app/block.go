@@ -20,6 +20,8 @@ type Block struct {
 	Proposer       []byte
 	Txs            [][]byte
 	Misbehaviour   []ledger.Misbehaviour
+	// LastRound is how many proposers the block before needed, less one. It changes no outcome.
+	LastRound int32
 }
 
 // Result is what a block did.
@@ -192,6 +194,7 @@ func (a *App) Finalize(_ context.Context, b Block) (Result, error) {
 		a.store().Discard(a.staged.pending)
 		a.staged = nil
 	}
+	a.pace.decided(b.LastRound)
 	started := a.options.Now()
 	parsed := a.parsed.find(b.Hash, b.Txs)
 	if parsed == nil {
@@ -207,7 +210,7 @@ func (a *App) Finalize(_ context.Context, b Block) (Result, error) {
 		return Result{}, fmt.Errorf("execute height %d: %w", b.Height, err)
 	}
 	stats.Speculated, stats.Execute, stats.Stage = adopted, done.executing, done.staging
-	a.pace.learn(stats.Execute+stats.Stage, stats.Txs)
+	a.pace.executed(stats.Execute+stats.Stage, stats.Txs)
 	a.staged = &stagedBlock{b, parsed, done, stats}
 	return done.result, nil
 }
@@ -321,8 +324,12 @@ func (a *App) Commit() (retainHeight uint64, err error) {
 	if err := a.store().Commit(s.pending); err != nil {
 		return 0, err
 	}
+	before := a.committedAt
 	a.committedAt = a.options.Now()
 	s.stats.Commit = a.committedAt.Sub(started)
+	if !before.IsZero() {
+		a.pace.committed(a.committedAt.Sub(before), s.stats.Txs)
+	}
 	a.staged, a.prepared, a.parsed = nil, nil, nil
 	a.release(s)
 	a.snapshot(s.Height)

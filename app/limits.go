@@ -79,6 +79,9 @@ const (
 	blockTxsMin     = 500
 	blockTxsDefault = 5_000
 	blockTxsMax     = 50_000
+	// blockLife is how long a full block may take from the commit before it to its own, gossip and votes
+	// included: less than two such blocks fit into the two seconds that clients may have to wait.
+	blockLife = 750 * time.Millisecond
 
 	idleDefault = 250 * time.Millisecond
 

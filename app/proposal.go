@@ -184,26 +184,4 @@ func (s *strict) check(t *ledger.Transaction) error {
 	return nil
 }
 
-// pace learns how long transactions take and bounds blocks by time.
-type pace struct{ perTx time.Duration }
-
-// learn averages over blocks that are large enough to say something.
-func (p *pace) learn(took time.Duration, txs int) {
-	if txs < blockTxsMin/2 || took <= 0 {
-		return
-	}
-	one := took / time.Duration(txs)
-	if p.perTx == 0 {
-		p.perTx = one
-	}
-	p.perTx = (7*p.perTx + one) / 8
-}
-
-func (p *pace) txsMax() int {
-	if p.perTx <= 0 {
-		return blockTxsDefault
-	}
-	return int(min(max(blockTime/p.perTx, blockTxsMin), blockTxsMax))
-}
-
 var errNoState = errors.New("there is no state yet: the chain was not initialised")

@@ -340,36 +340,6 @@ func TestGapsDoNotStarve(t *testing.T) {
 	}
 }
 
-func TestPace(t *testing.T) {
-	var p pace
-	if p.txsMax() != blockTxsDefault {
-		t.Errorf("before anything was learnt: %d", p.txsMax())
-	}
-	p.learn(time.Second, blockTxsMin/2-1)
-	p.learn(0, blockTxsMin)
-	if p.perTx != 0 {
-		t.Error("learnt from a block that says nothing")
-	}
-	for range 50 {
-		p.learn(100*time.Millisecond, 1000) // 100 us each
-	}
-	if got, want := p.txsMax(), int(blockTime/(100*time.Microsecond)); got < want*9/10 || got > want*11/10 {
-		t.Errorf("%d, want about %d", got, want)
-	}
-	for range 50 {
-		p.learn(time.Hour, 1000)
-	}
-	if p.txsMax() != blockTxsMin {
-		t.Errorf("after slow blocks: %d", p.txsMax())
-	}
-	for range 200 {
-		p.learn(time.Nanosecond*1000, 1000)
-	}
-	if p.txsMax() != blockTxsMax {
-		t.Errorf("after fast blocks: %d", p.txsMax())
-	}
-}
-
 // TestPrepareCount: a block holds no more than can be executed in its time.
 func TestPrepareCount(t *testing.T) {
 	r := newReplica(t)
