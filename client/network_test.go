@@ -82,7 +82,7 @@ func (n *network) client(t testing.TB, o Options) *Client {
 		o.Endpoints = n.urls()
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 500 * time.Millisecond
+		o.Timeout = 10 * time.Second // a node on a busy machine is slow, and not silent
 	}
 	c, err := New(o)
 	if err != nil {

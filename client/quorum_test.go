@@ -16,7 +16,7 @@ func TestReadYourWrites(t *testing.T) {
 	n := newNetwork(t, 2)
 	n.Instant()
 	c := n.client(t, Options{})
-	ctx := within(t, 30*time.Second)
+	ctx := within(t, time.Minute)
 	n.servers[1].node.Hold(1)
 	for range 2 {
 		tx := n.pay(t, 1)
@@ -51,7 +51,7 @@ func TestTokenGoesAlong(t *testing.T) {
 	n.servers[0].node.Hold(1)
 	n.Seal()
 	c := n.client(t, Options{MinHeight: 2})
-	if a, err := c.Asset(within(t, 20*time.Second), "usd", ReadOptions{}); err != nil || a.Height != 2 {
+	if a, err := c.Asset(within(t, time.Minute), "usd", ReadOptions{}); err != nil || a.Height != 2 {
 		t.Fatalf("%+v, %v", a, err)
 	}
 }
@@ -86,7 +86,7 @@ func (l *liar) Write(b []byte) (int, error) {
 func TestLiarIsSeen(t *testing.T) {
 	n := newNetwork(t, 4)
 	n.Seal()
-	ctx := within(t, 30*time.Second)
+	ctx := within(t, time.Minute)
 	path := rpc.PathAccounts + "/" + rpctest.Address("bob").String() + "/balances/usd"
 	for place := range n.servers {
 		n.servers[place].lies("1000000.00", "9999999.99")
@@ -111,7 +111,7 @@ func TestQuorumNeedsEnoughNodes(t *testing.T) {
 	n := newNetwork(t, 4)
 	n.Seal()
 	c := n.client(t, Options{})
-	ctx := within(t, 30*time.Second)
+	ctx := within(t, time.Minute)
 	path := rpc.PathAssets + "/usd"
 	var a rpc.Asset
 	for _, s := range n.servers[:2] {
@@ -137,7 +137,7 @@ func TestFalseHeight(t *testing.T) {
 	n := newNetwork(t, 4)
 	n.Seal()
 	c := n.client(t, Options{})
-	ctx := within(t, 60*time.Second)
+	ctx := within(t, time.Minute)
 	n.servers[0].lies("height", "1000000000000")
 	if _, err := c.Asset(ctx, "usd", ReadOptions{}); err != nil {
 		t.Fatal(err)
