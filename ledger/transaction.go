@@ -32,6 +32,9 @@ type Transaction struct {
 // DecodeTransaction checks everything that can be known from the bytes alone: canonical encoding, sizes,
 // versions, and the shape of each operation. The error is a *Reject. The bytes must not change afterwards.
 func DecodeTransaction(raw []byte) (*Transaction, error) {
+	if t, ok := decodePlain(raw); ok {
+		return t, nil
+	}
 	t := &Transaction{Raw: raw}
 	if r := t.decode(); r != nil {
 		return nil, r
@@ -73,9 +76,14 @@ func (t *Transaction) decode() *Reject {
 	if r := t.checkSigs(); r != nil {
 		return r
 	}
+	t.hash()
+	return nil
+}
+
+// hash derives what the body is named and signed by.
+func (t *Transaction) hash() {
 	t.ID = crypto.SumTagged(crypto.TagTxID, t.Tx.Body)
 	t.BodyHash = crypto.Sum(t.Tx.Body)
-	return nil
 }
 
 // checkSigs checks the shape of the signatures and derives the addresses of their keys.
@@ -84,7 +92,9 @@ func (t *Transaction) checkSigs() *Reject {
 	if len(sigs) == 0 {
 		return reject(CodeNotAuthorised, "no signature")
 	}
-	t.signers = make([]crypto.Address, len(sigs))
+	if len(t.signers) != len(sigs) {
+		t.signers = make([]crypto.Address, len(sigs))
+	}
 	for i := range sigs {
 		s := &sigs[i]
 		if r := checkKey(s.KeyType, s.PublicKey); r != nil {
