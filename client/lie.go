@@ -28,6 +28,7 @@ const (
 	LieShape    LieKind = "shape"    // a proof that is malformed or larger than any honest one
 	LieGenesis  LieKind = "genesis"  // a genesis document with another hash
 	LieVerdict  LieKind = "verdict"  // another outcome of a transaction than the proof shows
+	LieHistory  LieKind = "history"  // transactions that do not lead to the head of the account's log
 )
 
 var lieSentences = map[LieKind]string{
@@ -44,6 +45,7 @@ var lieSentences = map[LieKind]string{
 	LieShape:    "its proof is malformed",
 	LieGenesis:  "its genesis document is not the network's",
 	LieVerdict:  "it claims another outcome than it proves",
+	LieHistory:  "its history is not the account's: something is left out, added, changed or out of place",
 }
 
 // LieError names who lied and which check found it. It is an ErrLie.
