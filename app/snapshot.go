@@ -16,7 +16,8 @@ type SnapshotOptions struct {
 	Dir string
 	// Interval makes a snapshot at every multiple of this height, on every replica alike; zero: none is made.
 	Interval uint64
-	// Keep is how many of the newest stay; 2 by default.
+	// Keep is how many of the newest stay; 2 by default. Those that somebody reads stay longer, up to as many as are
+	// offered.
 	Keep int
 	// Restore is how to open the store that a snapshot is restored into, in the directory of the App's own, which
 	// must be empty. Without a directory snapshots of others are refused.
@@ -32,6 +33,8 @@ const (
 	// offerBehind is how far a snapshot must lie below the head before it is offered. Who restores it needs the
 	// headers of the next two heights, and asks nodes for them that may be a block behind.
 	offerBehind = 3
+	// snapshotInUse is for how long a snapshot counts as being read after a chunk of it was.
+	snapshotInUse = time.Minute
 	// exportPause bounds the pauses of an export, which takes as long again as its work needs: blocks go first.
 	exportPause = 50 * time.Millisecond
 )
@@ -46,13 +49,15 @@ type snapshots struct {
 	mu     sync.Mutex
 	making bool
 	closed bool
-	have   []store.Manifest // in the directory, lowest height first
+	have   []store.Manifest     // in the directory, lowest height first
+	read   map[uint64]time.Time // heights of which chunks were read, and when last
 }
 
 // openSnapshots finds the snapshots that are there. Damaged ones are left alone, and newer ones take their place.
 func (a *App) openSnapshots() {
 	s := &a.snapshots
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.read = map[uint64]time.Time{}
 	if a.options.Snapshots.Dir == "" {
 		return
 	}
@@ -106,11 +111,11 @@ func (a *App) export(view *store.View) {
 	o, s := &a.options.Snapshots, &a.snapshots
 	began := a.options.Now()
 	m, err := view.Export(s.ctx, o.Dir, gently(s.ctx))
-	if err == nil {
-		err = store.DropSnapshots(o.Dir, o.Keep)
-	}
 	if errors.Is(err, context.Canceled) {
 		return
+	}
+	if err == nil {
+		err = store.DropSnapshots(o.Dir, s.keep(o.Keep, m.Height, a.options.Now()))
 	}
 	if err != nil {
 		a.log.Error("making a snapshot failed", "height", view.Height(), "err", err)
@@ -124,6 +129,27 @@ func (a *App) export(view *store.View) {
 	s.mu.Lock()
 	s.have = have
 	s.mu.Unlock()
+}
+
+// keep is how many snapshots stay when a newer one has come: one that somebody is reading would otherwise go in
+// the middle of a large state.
+func (s *snapshots) keep(least int, newest uint64, now time.Time) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	count := 1 // the new one
+	for i := len(s.have) - 1; i >= 0; i-- {
+		height := s.have[i].Height
+		if height == newest {
+			continue
+		}
+		count++
+		if at, read := s.read[height]; read && now.Sub(at) < snapshotInUse {
+			least = max(least, count)
+		} else {
+			delete(s.read, height)
+		}
+	}
+	return min(least, snapshotsOffered)
 }
 
 // gently makes work pause, whenever it reports progress, for as long as it has worked.
@@ -173,5 +199,13 @@ func (a *App) SnapshotChunk(height uint64, format uint32, i uint32) ([]byte, err
 	if i >= store.SnapshotChunksMax {
 		return nil, fmt.Errorf("chunk %d: a snapshot has at most %d", i, store.SnapshotChunksMax)
 	}
-	return store.LoadChunk(a.options.Snapshots.Dir, height, int(i))
+	chunk, err := store.LoadChunk(a.options.Snapshots.Dir, height, int(i))
+	if err != nil {
+		return nil, err
+	}
+	s := &a.snapshots
+	s.mu.Lock()
+	s.read[height] = a.options.Now()
+	s.mu.Unlock()
+	return chunk, nil
 }

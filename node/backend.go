@@ -151,7 +151,7 @@ func (b backend) describe(height uint64) (rpc.Block, *cmttypes.Block, error) {
 	blocks := b.n.engine.BlockStore()
 	block, meta := blocks.LoadBlock(int64(height)), blocks.LoadBlockMeta(int64(height))
 	if block == nil || meta == nil {
-		return rpc.Block{}, nil, rpc.ErrPruned(height, uint64(blocks.Base()))
+		return rpc.Block{}, nil, rpc.ErrPruned(height, b.n.firstBlock())
 	}
 	out := rpc.Block{
 		Height: height, Hash: crypto.Hash(meta.BlockID.Hash), TimeMS: uint64(block.Time.UnixMilli()),

@@ -110,7 +110,7 @@ func (b backend) Light(_ context.Context, height uint64) (rpc.LightBlock, error)
 		commit = blocks.LoadSeenCommit(at)
 	}
 	if meta == nil || commit == nil {
-		return rpc.LightBlock{}, rpc.ErrPruned(height, uint64(max(0, blocks.Base())))
+		return rpc.LightBlock{}, rpc.ErrPruned(height, b.n.firstBlock())
 	}
 	validators, err := b.validatorsAt(at)
 	if err != nil {

@@ -180,6 +180,9 @@ func (n *Node) snapshotOptions(opening store.Options) app.SnapshotOptions {
 func (n *Node) restoring(p app.RestoreProgress) {
 	switch now := time.Now(); {
 	case p.Done:
+		if err := beginBlocksAt(n.engine.Switch(), int64(p.Height)+1); err != nil {
+			n.log.Warn("catching up will be slow", "err", err)
+		}
 		n.syncing.Store(false)
 		n.log.Info("state sync: the snapshot is restored; fetching the blocks since then", "height", p.Height, "bytes", p.Bytes)
 	case p.Chunks == 0:

@@ -52,6 +52,15 @@ func (b backend) Status(context.Context) (rpc.Status, error) {
 	return out, nil
 }
 
+// firstBlock is the lowest height whose block is kept or, right after a restore from a snapshot, the first that
+// will be.
+func (n *Node) firstBlock() uint64 {
+	if base := n.engine.BlockStore().Base(); base > 0 {
+		return uint64(base)
+	}
+	return n.app.FirstHeight() + 1
+}
+
 // catchingUp tells whether CometBFT is still fetching blocks that the others have.
 func (n *Node) catchingUp() bool { return n.engine.ConsensusReactor().WaitSync() }
 
