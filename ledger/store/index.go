@@ -166,6 +166,8 @@ func (s *Store) indexBlock(block *receiptBlock) error {
 			refused = append(refused, r)
 		}
 	}
+	// Badger finds the place of each key from the top of its table down: neighbours find the way in the cache.
+	slices.SortFunc(decided, func(a, b ledger.Receipt) int { return bytes.Compare(a.Txid, b.Txid) })
 	outcomes := s.newBatch("index", putTime)
 	if err := addReceipts(outcomes, kindOutcome, decided); err != nil {
 		return err
