@@ -73,6 +73,9 @@ func (p *Prover) query(parts []string) (QueryResult, error) {
 	if parts[0] == "transactions" && (len(parts) == 2 || len(parts) == 3) {
 		return p.queryRecord(parts[1:])
 	}
+	if isHistory(parts) {
+		return p.queryHistory(parts)
+	}
 	if isEntryList(parts) {
 		return p.queryEntries(parts)
 	}

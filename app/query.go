@@ -26,7 +26,9 @@ type QueryResult struct {
 //
 //	/accounts/{id}   /accounts/{id}/balances/{asset}   /assets/{code}   /entries/{account}/{path}
 //	/entries/{account}   /validators   /validators/{id}   /params   /transactions/{txid}
+//	/accounts/{id}/history?before=SEQ&limit=N
 //
+// A history is answered by the account's leaf, which holds the head of its log; Log has the page as JSON.
 // Data is not used: everything is in the path.
 func (a *App) Query(path string, _ []byte, height uint64) QueryResult {
 	if !a.ready.Load() {
@@ -40,6 +42,13 @@ func (a *App) Query(path string, _ []byte, height uint64) QueryResult {
 	parts := pathParts(path)
 	if parts[0] == "transactions" && len(parts) == 2 {
 		return a.queryTransaction(parts[1], view.Height())
+	}
+	if isHistory(parts) {
+		q, err := queryHistory(view, parts)
+		if err != nil {
+			return a.refuseProof(path, view.Height(), err)
+		}
+		return q
 	}
 	key, note, err := resolve(view, parts)
 	if err != nil {
