@@ -42,7 +42,7 @@ func (v *Verified) gather(ctx context.Context, namespace string, a crypto.Addres
 	for pages := 1; ; pages++ {
 		r := v.client.readRequest(o, readPath(rpc.PathEntries, namespace))
 		EntriesOptions{After: l.after, Limit: limit}.add(r.query)
-		page, _, _, err := prove(ctx, v, o, question[rpc.Entries]{request: r, build: l.build, agree: l.agree})
+		page, _, _, err := prove(ctx, v, o, query[rpc.Entries]{request: r, build: l.build, agree: l.agree})
 		if err != nil {
 			return rpc.Entries{}, err
 		}

@@ -196,7 +196,7 @@ type historyWalk struct {
 // first asks for the newest page with the proof of the account's leaf.
 func (w *historyWalk) first(ctx context.Context) (rpc.History, error) {
 	var page rpc.History
-	q := question[rpc.History]{
+	q := query[rpc.History]{
 		request: w.v.client.historyRequest(w.id, w.options, 0),
 		build: func(p *proven) (rpc.History, error) {
 			leaf, _, err := provenAccount(p, w.account)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,6 +28,7 @@ type request struct {
 	aside        bool          // its heights are not of a state that the caller sees
 	refusal      *[]byte       // where the body of a refusal goes, for what stands in it beside the error
 	patience     time.Duration // how long the node was asked to wait
+	maxAge       time.Duration // how old the state may be that the node says it answers from; 0: any age
 	grace        time.Duration // how long it may take on top of that; 0: the client's timeout
 }
 
@@ -92,6 +94,9 @@ func (c *Client) exchange(ctx context.Context, node string, r request, out any) 
 	height, heightErr := strconv.ParseUint(resp.Header.Get(rpc.HeaderHeight), 10, 64)
 	if resp.StatusCode >= 300 {
 		err := readError(resp, r.refusal)
+		if r.refusal != nil {
+			write(ctx, node, r.method, r.path+"?"+r.query.Encode(), resp.StatusCode, *r.refusal)
+		}
 		if heightErr == nil && errors.Is(err, errBehind) {
 			c.session.short(node, height)
 		}
@@ -101,6 +106,12 @@ func (c *Client) exchange(ctx context.Context, node string, r request, out any) 
 	if err != nil {
 		return err
 	}
+	write(ctx, node, r.method, r.path+"?"+r.query.Encode(), resp.StatusCode, text)
+	if r.maxAge > 0 {
+		if err := r.young(node, height, resp.Header.Get(rpc.HeaderAgeMS)); err != nil {
+			return err
+		}
+	}
 	if raw, ok := out.(*rawAnswer); ok {
 		*raw = text
 	} else if err := json.Unmarshal(text, out); err != nil {
@@ -108,6 +119,28 @@ func (c *Client) exchange(ctx context.Context, node string, r request, out any) 
 	}
 	if heightErr == nil && !r.aside {
 		c.session.saw(node, height)
+	}
+	return nil
+}
+
+// orStale prefers, when no node was any use, that one's state is too old.
+func orStale(err error) error {
+	var old *StaleError
+	if errors.Is(err, ErrNoNode) && errors.As(err, &old) {
+		return old
+	}
+	return err
+}
+
+// young checks what a node says of its state's age. A node that does not say may be of any age.
+func (r *request) young(node string, height uint64, said string) error {
+	ms, err := strconv.ParseUint(said, 10, 63)
+	age := time.Duration(min(ms, uint64(math.MaxInt64/time.Millisecond))) * time.Millisecond
+	if err != nil {
+		return fmt.Errorf("it does not say how old its answer is, in %s", rpc.HeaderAgeMS)
+	}
+	if age > r.maxAge {
+		return &StaleError{Endpoint: node, Height: height, Age: age, Max: r.maxAge}
 	}
 	return nil
 }

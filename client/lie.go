@@ -29,6 +29,8 @@ const (
 	LieGenesis  LieKind = "genesis"  // a genesis document with another hash
 	LieVerdict  LieKind = "verdict"  // another outcome of a transaction than the proof shows
 	LieHistory  LieKind = "history"  // transactions that do not lead to the head of the account's log
+	LieTxs      LieKind = "txs"      // transactions that are not those of the block's header
+	LieResults  LieKind = "results"  // receipts that are not those of the next header
 )
 
 var lieSentences = map[LieKind]string{
@@ -46,6 +48,8 @@ var lieSentences = map[LieKind]string{
 	LieGenesis:  "its genesis document is not the network's",
 	LieVerdict:  "it claims another outcome than it proves",
 	LieHistory:  "its history is not the account's: something is left out, added, changed or out of place",
+	LieTxs:      "its transactions are not those that the block's header names",
+	LieResults:  "its receipts are not those that the next block's header names",
 }
 
 // LieError names who lied and which check found it. It is an ErrLie.
@@ -54,6 +58,7 @@ type LieError struct {
 	Source string // the node's URL, or what the file is
 	Height uint64 // of the answer; 0 if there is none
 	Detail string
+	File   string // where it is kept as evidence; empty: nowhere
 }
 
 // Error is one sentence for people.
@@ -92,6 +97,9 @@ type ConflictError struct {
 	Headers []SignedClaim
 	// Equivocators are the consensus addresses, in hexadecimal, whose signatures stand under both.
 	Equivocators []string
+	// Attacks are CometBFT's evidence, one for each header, in case the other one is the network's.
+	Attacks []Attack
+	File    string // where it is kept as evidence; empty: nowhere
 }
 
 // SignedClaim is what one node showed: CometBFT's LightBlock, marshalled, as evidence for others.
@@ -121,7 +129,7 @@ type TrustExpiredError struct {
 	Period time.Duration
 }
 
-// Error says what to do.
+// Error says what is needed.
 func (e *TrustExpiredError) Error() string {
 	what := fmt.Sprintf("header %d", e.Height)
 	if e.Height == 0 {
@@ -137,10 +145,15 @@ type StaleError struct {
 	Endpoint string
 	Height   uint64
 	Age, Max time.Duration
+	Proven   bool // or else it is what the node says of itself
 }
 
 // Error says how old the answer is.
 func (e *StaleError) Error() string {
+	if !e.Proven {
+		return fmt.Sprintf("%s: its newest state is that of height %d, %s old as it says; at most %s was asked for",
+			e.Endpoint, e.Height, e.Age.Round(time.Millisecond), e.Max)
+	}
 	return fmt.Sprintf("%s: the newest state it proves is that of height %d, %s old; at most %s was asked for",
 		e.Endpoint, e.Height, e.Age.Round(time.Millisecond), e.Max)
 }

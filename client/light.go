@@ -50,6 +50,7 @@ type lightClient struct {
 	mu      sync.Mutex  // one walk at a time; guards genesis
 	genesis *genesisTrust
 	store   *lightStore
+	caught  *evidenceStore
 }
 
 // header gives the header of a height once it is known to be the network's. It is asked of the node, and the
@@ -148,35 +149,6 @@ func (l *lightClient) loadGenesis(ctx context.Context, node string) error {
 	return err
 }
 
-// trustGiven begins with the header that the user got from somebody, if there is one and it is not known yet.
-// It counts for more than what an earlier run believed.
-func (l *lightClient) trustGiven(ctx context.Context, node string) error {
-	if l.trustHeight == 0 {
-		return nil
-	}
-	if exact, _, _ := l.store.around(l.trustHeight); exact != nil {
-		if !bytes.Equal(exact.Hash(), l.trustHash[:]) {
-			return fmt.Errorf("header %d was trusted before as %s and is given now as %s: one of the two is not the network's", l.trustHeight, exact.Hash(), l.trustHash)
-		}
-		return nil
-	}
-	block, err := l.client.fetchBlock(ctx, node, l.chainID, l.trustHeight)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(block.Hash(), l.trustHash[:]) {
-		return from(node, l.trustHeight, lie(LieHeader, "its header %d is %s, trusted is %s", l.trustHeight, block.Hash(), l.trustHash))
-	}
-	if err := signedByOwn(l.chainID, block); err != nil {
-		return from(node, l.trustHeight, err)
-	}
-	if cmtlight.HeaderExpired(block.SignedHeader, l.period, l.now()) {
-		return &TrustExpiredError{Height: l.trustHeight, Time: block.Time, Period: l.period}
-	}
-	l.store.add(block)
-	return nil
-}
-
 // climb walks from the base up to the target, over as few headers between as the changes of validators allow.
 func (l *lightClient) climb(ctx context.Context, node string, base anchor, target *cmttypes.LightBlock) ([]*cmttypes.LightBlock, error) {
 	rules := stepRules{chainID: l.chainID, period: l.period, level: cmtlight.DefaultTrustLevel, now: l.now()}
@@ -184,6 +156,9 @@ func (l *lightClient) climb(ctx context.Context, node string, base anchor, targe
 		return l.client.fetchBlock(ctx, node, l.chainID, uint64(height))
 	}, node)
 }
+
+// errTooFar says that the validators changed too often between two headers.
+var errTooFar = errors.New("a newer header must be trusted")
 
 // climb is the walk, with the steps' rules and the source of headers left open.
 func climb(rules stepRules, base anchor, target *cmttypes.LightBlock,
@@ -205,7 +180,7 @@ func climb(rules stepRules, base anchor, target *cmttypes.LightBlock,
 			return nil, from(source, uint64(next.Height), lie(LieHeader, "%v", err))
 		}
 		if fetched++; fetched > climbFetchMax {
-			return nil, fmt.Errorf("more than %d headers lie between %d and %d; trust a newer one", climbFetchMax, base.height(), target.Height)
+			return nil, fmt.Errorf("%w: more than %d headers lie between %d and %d", errTooFar, climbFetchMax, base.height(), target.Height)
 		}
 		between, err := fetch(base.height() + (next.Height-base.height())/2)
 		if err != nil {

@@ -54,7 +54,7 @@ func openLightStore(dir, chainID string, genesis crypto.Hash) (*lightStore, erro
 	if dir == "" {
 		return s, nil
 	}
-	s.path = filepath.Join(dir, lightFileName)
+	s.path = lightPath(dir)
 	info, err := os.Stat(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -74,6 +74,8 @@ func openLightStore(dir, chainID string, genesis crypto.Hash) (*lightStore, erro
 	}
 	return s, nil
 }
+
+func lightPath(dir string) string { return filepath.Join(dir, lightFileName) }
 
 func (s *lightStore) read(data []byte) error {
 	var file lightFile

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,6 +22,12 @@ type ReadOptions struct {
 	Height uint64
 	// Consistency overrides the client's.
 	Consistency string
+	// MaxAge is how old the newest state may be that an answer is made of; 0: any age of a Client, the default of a
+	// Verified. What a Client compares is what the node says, what a Verified compares is what was signed.
+	MaxAge time.Duration
+	// Prove, if it is there, takes a document that proves the answer, or that there is none, to anybody who has the
+	// genesis hash. Only a Verified can make one.
+	Prove *Proof
 }
 
 // Account reads an account; id is an address or the name of a system account.
@@ -71,6 +78,25 @@ func (c *Client) Block(ctx context.Context, height uint64, receipts string) (rpc
 	var out rpc.Block
 	_, err := c.anywhere(ctx, c.blockRequest(height, receipts, 0), &out)
 	return out, err
+}
+
+// ReadBlock is Block with a height and freshness as of other reads. The newest block may be one that nobody has
+// signed a header for yet.
+func (c *Client) ReadBlock(ctx context.Context, receipts string, o ReadOptions) (rpc.Block, error) {
+	var out rpc.Block
+	if o.Prove != nil {
+		return out, errors.New("client: a proof is made of what was verified, by a Verified")
+	}
+	r := c.blockRequest(o.Height, receipts, 0)
+	if o.Height == 0 {
+		fresh := c.readRequest(o, "")
+		r.header, r.maxAge, r.patience = fresh.header, fresh.maxAge, fresh.patience
+		if fresh.query.Has("timeout") {
+			r.query.Set("timeout", fresh.query.Get("timeout"))
+		}
+	}
+	_, err := c.anywhere(ctx, r, &out)
+	return out, orStale(err)
 }
 
 // BlockAt is Block at one node, which may take as long as wait to have the block.
@@ -134,8 +160,11 @@ func (c *Client) StatusAll(ctx context.Context) []NodeStatus {
 // read gets a path, whose elements are escaped, from any node.
 func read[T any](ctx context.Context, c *Client, o ReadOptions, base string, elements ...string) (T, error) {
 	var out T
+	if o.Prove != nil {
+		return out, errors.New("client: a proof is made of what was verified, by a Verified")
+	}
 	_, err := c.anywhere(ctx, c.readRequest(o, readPath(base, elements...)), &out)
-	return out, err
+	return out, orStale(err)
 }
 
 func readPath(base string, elements ...string) string {
@@ -155,6 +184,8 @@ func (c *Client) readRequest(o ReadOptions, path string) request {
 	r.header.Set(rpc.HeaderConsistency, level)
 	if o.Height > 0 {
 		r.query.Set("height", strconv.FormatUint(o.Height, 10))
+	} else {
+		r.maxAge = o.MaxAge
 	}
 	if token := c.Token(); level == rpc.ConsistencySession && token > 0 {
 		r.header.Set(rpc.HeaderMinHeight, strconv.FormatUint(token, 10))

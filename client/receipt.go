@@ -2,12 +2,11 @@ package client
 
 import (
 	"bytes"
-	"compress/gzip"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -17,30 +16,21 @@ import (
 
 const (
 	receiptFormat = 1
-	// ReceiptBytesMax bounds the file: a genesis document of the largest size served, and the headers of many
-	// complete changes of validators.
-	ReceiptBytesMax = 64 << 20
 	// receiptSource names the file in errors.
 	receiptSource = "the receipt"
-	// anyAge makes CometBFT's check of a header's age pass. Receipts are for archives: no clock says how old the
-	// keys of former validators may be. Each step needs more than two thirds of the validators before it instead.
-	anyAge = 100 * 365 * 24 * time.Hour
 )
 
 // Receipt proves to anybody who knows the genesis hash what became of a transaction. It holds all that is
-// needed: the genesis document, the headers from there to the proof, and the proof.
+// needed: the genesis document, the headers from there to the one after Height, and the proof.
 type Receipt struct {
-	Format      int             `json:"format"`
-	ChainID     string          `json:"chain_id"`
-	GenesisHash crypto.Hash     `json:"genesis_hash"`
-	TxID        crypto.Hash     `json:"txid"`
-	Status      string          `json:"status"` // committed, failed or never_will
-	Code        uint32          `json:"code"`
-	Body        []byte          `json:"body,omitempty"` // the transaction's; never_will needs it, for the end of its validity
-	Height      uint64          `json:"height"`         // of the state that the proof is about
-	Proof       []rpc.ProofItem `json:"proof"`
-	LightBlocks [][]byte        `json:"light_blocks"` // CometBFT's LightBlock; the last is of Height+1
-	Genesis     []byte          `json:"genesis_gzip"`
+	Format int             `json:"format"`
+	TxID   crypto.Hash     `json:"txid"`
+	Status string          `json:"status"` // committed, failed or never_will
+	Code   uint32          `json:"code"`
+	Body   []byte          `json:"body,omitempty"` // the transaction's; never_will needs it, for the end of its validity
+	Height uint64          `json:"height"`         // of the state that the proof is about
+	Proof  []rpc.ProofItem `json:"proof"`
+	Lineage
 }
 
 // Encode is the file's content.
@@ -85,11 +75,15 @@ func verifyReceipt(data []byte, genesis crypto.Hash, now time.Time) (Verdict, er
 	if err != nil {
 		return Verdict{}, err
 	}
-	p, at, err := r.walk(root, now)
+	last, err := r.walk(root, r.Height+1, now)
 	if err != nil {
 		return Verdict{}, err
 	}
-	verdict.BlockTime = at
+	p, err := newProven(&rpc.Proof{Height: r.Height, Items: r.Proof}, last.Header)
+	if err != nil {
+		return Verdict{}, err
+	}
+	verdict.BlockTime = last.Time
 	if verdict.TxStatus, err = judge(p, r.TxID, validUntilMS); err != nil {
 		if errors.Is(err, ErrUndecided) {
 			err = lie(LieVerdict, "it proves no outcome: %v", err)
@@ -103,43 +97,30 @@ func verifyReceipt(data []byte, genesis crypto.Hash, now time.Time) (Verdict, er
 }
 
 func readReceipt(data []byte) (*Receipt, error) {
-	if len(data) > ReceiptBytesMax {
-		return nil, fmt.Errorf("%d bytes, a receipt has at most %d", len(data), ReceiptBytesMax)
-	}
 	var r Receipt
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
-		return nil, lie(LieShape, "it does not decode: %v", err)
+	if err := decodeFile(data, &r); err != nil {
+		return nil, err
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, lie(LieShape, "something stands behind it")
-	}
-	switch {
-	case r.Format != receiptFormat:
+	if r.Format != receiptFormat {
 		return nil, fmt.Errorf("a receipt of format %d cannot be read by this version", r.Format)
-	case r.Height >= math.MaxInt64/2:
-		return nil, lie(LieShape, "there is no height %d", r.Height)
-	case len(r.LightBlocks) == 0 || len(r.LightBlocks) > climbFetchMax+1:
-		return nil, lie(LieShape, "%d headers", len(r.LightBlocks))
 	}
-	return &r, nil
+	return &r, cmp.Or(checkHeight(r.Height), r.check())
 }
 
-// genesisTrust unpacks the genesis document and checks its hash.
-func (r *Receipt) genesisTrust(hash crypto.Hash) (*genesisTrust, error) {
-	if r.GenesisHash != hash {
-		return nil, lie(LieGenesis, "it is of the network with the genesis hash %s, asked about %s", r.GenesisHash, hash)
+// decodeFile reads a receipt or a proof document: one JSON document of a bounded size without unknown fields.
+func decodeFile(data []byte, into any) error {
+	if len(data) > ReceiptBytesMax {
+		return fmt.Errorf("%d bytes, such a file has at most %d", len(data), ReceiptBytesMax)
 	}
-	z, err := gzip.NewReader(bytes.NewReader(r.Genesis))
-	if err != nil {
-		return nil, lie(LieGenesis, "the document does not unpack: %v", err)
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return lie(LieShape, "it does not decode: %v", err)
 	}
-	document, err := readBounded(z, answerBytesMax)
-	if err != nil {
-		return nil, lie(LieGenesis, "the document does not unpack: %v", err)
+	if _, err := d.Token(); err != io.EOF {
+		return lie(LieShape, "something stands behind it")
 	}
-	return readGenesis(document, hash, r.ChainID)
+	return nil
 }
 
 // readBody takes the end of validity from the transaction's body, if that is there: the id is its hash.
@@ -162,27 +143,4 @@ func (v *Verdict) readBody(r *Receipt) (validUntilMS uint64, err error) {
 		return 0, nil // it leaves no record, so none that is missing shows anything
 	}
 	return body.ValidUntilMs, nil
-}
-
-// walk checks the headers, each against the one before, and returns the state that the last one vouches for.
-func (r *Receipt) walk(root *genesisTrust, now time.Time) (*proven, time.Time, error) {
-	base := anchor{genesis: root}
-	rules := stepRules{chainID: r.ChainID, period: anyAge, level: twoThirds, now: now}
-	for _, encoded := range r.LightBlocks {
-		block, err := decodeBlock(encoded, r.ChainID)
-		if err != nil {
-			return nil, time.Time{}, err
-		}
-		if err := rules.step(base, block); err != nil {
-			return nil, time.Time{}, lie(LieHeader, "header %d: %v", block.Height, err)
-		}
-		base = anchor{block: block}
-	}
-	last := base.block
-	if uint64(last.Height) != r.Height+1 {
-		return nil, time.Time{}, lie(LieHeight, "its last header is %d, its proof of %d", last.Height, r.Height)
-	}
-	proof := &rpc.Proof{Height: r.Height, Items: r.Proof}
-	p, err := newProven(proof, crypto.Hash(last.AppHash), uint64(max(0, last.Time.UnixMilli())))
-	return p, last.Time, err
 }

@@ -1,14 +1,10 @@
 package client
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"time"
-
-	cmttypes "github.com/cometbft/cometbft/types"
 
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
@@ -43,10 +39,9 @@ func (v *Verified) Receipt(ctx context.Context, tx Signed) (*Receipt, error) {
 		return nil, err
 	}
 	r := &Receipt{
-		Format: receiptFormat, ChainID: v.light.chainID, GenesisHash: v.light.genesisHash, TxID: tx.TxID,
-		Status: status.Status, Code: status.Code, Body: body, Height: p.height, Proof: p.used,
+		Format: receiptFormat, TxID: tx.TxID, Status: status.Status, Code: status.Code, Body: body, Height: p.height, Proof: p.used,
 	}
-	if err := v.light.documents(ctx, node, r); err != nil {
+	if r.Lineage, err = v.light.lineage(ctx, node, r.Height+1); err != nil {
 		return nil, err
 	}
 	data, err := r.Encode()
@@ -91,46 +86,4 @@ func awaitProof[T any](ctx context.Context, v *Verified, tx Signed, try func(con
 			return nothing, &UnknownOutcomeError{TxID: tx.TxID, Last: err}
 		}
 	}
-}
-
-// documents adds the genesis document and the headers from there to the proof.
-func (l *lightClient) documents(ctx context.Context, node string, r *Receipt) error {
-	target, err := l.header(ctx, node, r.Height+1)
-	if err != nil {
-		return err
-	}
-	genesis, err := l.genesisDocument(ctx, node)
-	if err != nil {
-		return err
-	}
-	rules := stepRules{chainID: l.chainID, period: anyAge, level: twoThirds, now: l.now()}
-	trace, err := climb(rules, anchor{genesis: genesis}, target, func(height int64) (*cmttypes.LightBlock, error) {
-		return l.client.fetchBlock(ctx, node, l.chainID, uint64(height))
-	}, node)
-	if err != nil {
-		return err
-	}
-	for _, block := range trace {
-		encoded, err := encodeBlock(block)
-		if err != nil {
-			return err
-		}
-		r.LightBlocks = append(r.LightBlocks, encoded)
-	}
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, err = z.Write(genesis.document)
-	if closeErr := z.Close(); err == nil {
-		err = closeErr
-	}
-	r.Genesis = packed.Bytes()
-	return err
-}
-
-// genesisDocument gives the document that all trust comes from.
-func (l *lightClient) genesisDocument(ctx context.Context, node string) (*genesisTrust, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	err := l.loadGenesis(ctx, node)
-	return l.genesis, err
 }

@@ -32,7 +32,7 @@ func (v *Verified) outcome(ctx context.Context, tx Signed) (rpc.TxStatus, *prove
 	if until > 0 {
 		r.query.Set("valid_until_ms", strconv.FormatUint(until, 10))
 	}
-	return prove(ctx, v, ReadOptions{}, question[rpc.TxStatus]{
+	return prove(ctx, v, ReadOptions{Consistency: rpc.ConsistencyEventual}, query[rpc.TxStatus]{
 		request: r,
 		build:   func(p *proven) (rpc.TxStatus, error) { return judge(p, tx.TxID, until) },
 		agree:   sameOutcome,

@@ -34,6 +34,8 @@ type VerifiedOptions struct {
 	GenesisHash crypto.Hash
 	// Home is the directory that keeps trusted headers between runs; empty: memory only.
 	Home string
+	// Evidence is the directory that keeps what lying nodes said, see Evidence; empty: nothing is kept.
+	Evidence string
 	// TrustingPeriod is how old a header may be and still vouch for others; 0: 24 h. It must stay below the
 	// network's evidence age.
 	TrustingPeriod time.Duration
@@ -51,6 +53,7 @@ type VerifiedOptions struct {
 type Verified struct {
 	client *Client
 	light  *lightClient
+	caught *evidenceStore
 	maxAge time.Duration
 	now    func() time.Time
 	wait   time.Duration // how long a node may take to prove the session's height
@@ -81,9 +84,10 @@ func NewVerified(o VerifiedOptions) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verified{client: c, maxAge: o.MaxAge, now: o.Now, wait: proveWait, light: &lightClient{
+	caught := &evidenceStore{dir: o.Evidence, chainID: o.ChainID, genesis: o.GenesisHash, now: o.Now, headers: store}
+	return &Verified{client: c, caught: caught, maxAge: o.MaxAge, now: o.Now, wait: proveWait, light: &lightClient{
 		client: c, chainID: o.ChainID, genesisHash: o.GenesisHash, period: o.TrustingPeriod, now: o.Now,
-		trustHeight: o.TrustHeight, trustHash: o.TrustHash, store: store,
+		trustHeight: o.TrustHeight, trustHash: o.TrustHash, store: store, caught: caught,
 	}}, nil
 }
 
@@ -93,9 +97,12 @@ func (v *Verified) Client() *Client { return v.client }
 // Close keeps the newest trusted headers for the next run.
 func (v *Verified) Close() error { return v.light.store.save() }
 
-// question is a read: what is asked for over HTTP, and how its answer is made of proven leaves. build's error
-// is an *rpc.Error where it is proven that there is nothing to answer with.
-type question[T any] struct {
+// EvidenceFiles lists the files in which this Verified has kept what nodes lied about.
+func (v *Verified) EvidenceFiles() []string { return v.caught.list() }
+
+// query is a read: what is asked for over HTTP, and how its answer is made of proven leaves. build's error is an
+// *rpc.Error where it is proven that there is nothing to answer with.
+type query[T any] struct {
 	request request
 	build   func(*proven) (T, error)
 	// unproven, if it is there, judges an answer or refusal that honestly has no proof.
@@ -104,43 +111,56 @@ type question[T any] struct {
 	agree func(claimed, built T) error
 }
 
-// prove puts a question to one node after another until one answers; how the answer is checked is proveAt's.
-func prove[T any](ctx context.Context, v *Verified, o ReadOptions, q question[T]) (T, *proven, string, error) {
+// prove puts a query to one node after another until one answers; how the answer is checked is proveAt's.
+func prove[T any](ctx context.Context, v *Verified, o ReadOptions, q query[T]) (T, *proven, string, error) {
+	var p *proven
+	out, node, err := anyNode(ctx, v, func(ctx context.Context, node string) (T, bool, error) {
+		answer, shown, err := proveAt(ctx, v, node, o, q)
+		p = shown
+		return answer, shown != nil, err
+	})
+	return out, p, node, err
+}
+
+// anyNode tries one node after another until one settles the matter: with an answer, with a proof that there is
+// none, or with a lie, which ends the read and is kept as evidence.
+func anyNode[T any](ctx context.Context, v *Verified, try func(ctx context.Context, node string) (out T, settled bool, err error)) (T, string, error) {
 	var refused *rpc.Error
 	var old *StaleError
 	none := &NoNodeError{}
 	var nothing T
 	for _, node := range v.client.endpoints.order() {
-		out, p, err := proveAt(ctx, v, node, o, q)
+		listening, heard := listen(ctx)
+		out, settled, err := try(listening, node)
 		var silent *NodeError
 		var refusal *rpc.Error
 		switch {
-		case err == nil || p != nil:
-			return out, p, node, err
+		case err == nil || settled:
+			return out, node, err
 		case errors.Is(err, ErrLie):
-			v.client.endpoints.failed(node)
-			return nothing, nil, node, err
+			v.client.endpoints.lied(node)
+			return nothing, node, v.caught.keep(err, heard)
 		case errors.As(err, &silent):
 			none.Attempts = append(none.Attempts, silent)
 		case errors.As(err, &old):
 		case ctx.Err() != nil:
 			none.Attempts = append(none.Attempts, &NodeError{Endpoint: node, Err: ctx.Err()})
-			return nothing, nil, node, none.or(refused)
+			return nothing, node, none.or(refused)
 		case errors.As(err, &refusal) && elsewhere(err):
 			refused = milder(refused, refusal)
 		default:
-			return nothing, nil, node, err
+			return nothing, node, err
 		}
 	}
 	if old != nil {
-		return nothing, nil, "", old
+		return nothing, "", old
 	}
-	return nothing, nil, "", none.or(refused)
+	return nothing, "", none.or(refused)
 }
 
-// proveAt puts a question to one node and checks everything about the answer. The proof is returned together
-// with an error if it is proven that there is nothing to answer with.
-func proveAt[T any](ctx context.Context, v *Verified, node string, o ReadOptions, q question[T]) (T, *proven, error) {
+// proveAt puts a query to one node and checks everything about the answer. The proof is returned together with
+// an error if it is proven that there is nothing to answer with.
+func proveAt[T any](ctx context.Context, v *Verified, node string, o ReadOptions, q query[T]) (T, *proven, error) {
 	var claimed T
 	text, refusal, p, err := v.askProof(ctx, node, o, q.request, q.unproven)
 	if err != nil {
@@ -173,17 +193,34 @@ func proveAt[T any](ctx context.Context, v *Verified, node string, o ReadOptions
 	return built, p, nil
 }
 
+// least is the height that an answer must not be below.
+func (v *Verified) least(o ReadOptions) uint64 {
+	if o.Height == 0 && v.levelOf(o) == rpc.ConsistencySession {
+		return v.client.Token()
+	}
+	return 0
+}
+
+func (v *Verified) levelOf(o ReadOptions) string { return cmp.Or(o.Consistency, v.client.consistency) }
+
+// fresh checks that what a header vouches for is not older than the caller takes. A height that was asked for is
+// as old as it is.
+func (v *Verified) fresh(node string, height uint64, at time.Time, o ReadOptions) error {
+	limit := cmp.Or(o.MaxAge, v.maxAge)
+	if age := v.now().Sub(at); o.Height == 0 && limit > 0 && age > limit {
+		return &StaleError{Endpoint: node, Height: height, Age: age, Max: limit, Proven: true}
+	}
+	return nil
+}
+
 // askProof asks a node until its proof is of a height that will do, and finds the header it must lead to. A
 // refusal that says there is nothing carries a proof, too; any other refusal is the error.
 func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r request,
 	unproven func([]byte, *rpc.Error) error,
 ) ([]byte, *rpc.Error, *proven, error) {
-	least := uint64(0)
-	if o.Height == 0 && r.header.Get(rpc.HeaderConsistency) == rpc.ConsistencySession {
-		least = v.client.Token()
-	}
+	least := v.least(o)
 	r.query.Set("proof", "true")
-	r.aside = true // a height counts as seen when it is proven
+	r.aside, r.maxAge = true, 0 // a height counts as seen, and is young, when that is proven
 	for deadline := v.now().Add(v.wait); ; {
 		text, refusal, proof, err := v.exchangeProof(ctx, node, r)
 		if err == nil && proof == nil {
@@ -208,14 +245,14 @@ func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r r
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		if age := v.now().Sub(header.Time); o.Height == 0 && v.maxAge > 0 && age > v.maxAge {
-			return nil, nil, nil, &StaleError{Endpoint: node, Height: proof.Height, Age: age, Max: v.maxAge}
+		if err := v.fresh(node, proof.Height, header.Time, o); err != nil {
+			return nil, nil, nil, err
 		}
 		root := crypto.Hash(header.AppHash)
 		if proof.Root != root {
 			return nil, nil, nil, from(node, proof.Height, lie(LieProof, "the validators signed %s, it proves under %s", root, proof.Root))
 		}
-		p, err := newProven(proof, root, uint64(max(0, header.Time.UnixMilli())))
+		p, err := newProven(proof, header.Header)
 		return text, refusal, p, from(node, proof.Height, err)
 	}
 }

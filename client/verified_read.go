@@ -13,13 +13,6 @@ import (
 	"github.com/tetradledger/tetrad/rpc"
 )
 
-// answerProven asks a question of which only the answer matters.
-func answerProven[T any](ctx context.Context, v *Verified, o ReadOptions, build func(*proven) (T, error), base string, elements ...string) (T, error) {
-	q := question[T]{request: v.client.readRequest(o, readPath(base, elements...)), build: build}
-	out, _, _, err := prove(ctx, v, o, q)
-	return out, err
-}
-
 // accountOf is the address that an account's id means; the client computes it, whatever a node says.
 func accountOf(id string) (crypto.Address, error) {
 	if strings.HasPrefix(id, "@") {
@@ -30,97 +23,67 @@ func accountOf(id string) (crypto.Address, error) {
 
 // Account reads an account with all its balances.
 func (v *Verified) Account(ctx context.Context, id string, o ReadOptions) (rpc.Account, error) {
-	a, err := accountOf(id)
-	if err != nil {
-		return rpc.Account{}, err
-	}
-	return answerProven(ctx, v, o, func(p *proven) (rpc.Account, error) { return buildAccount(p, id, a) }, rpc.PathAccounts, id)
+	return askState[rpc.Account](ctx, v, o, Question{What: AskAccount, Account: id})
 }
 
 // Balances reads all that an account holds; nothing can be left out of the list.
 func (v *Verified) Balances(ctx context.Context, id string, o ReadOptions) (rpc.Balances, error) {
-	a, err := accountOf(id)
-	if err != nil {
-		return rpc.Balances{}, err
-	}
-	return answerProven(ctx, v, o, func(p *proven) (rpc.Balances, error) {
-		account, err := buildAccount(p, id, a)
-		return rpc.Balances{Account: id, Address: account.Address, Balances: account.Balances, Height: p.height, Verified: true}, err
-	}, rpc.PathAccounts, id, "balances")
+	return askState[rpc.Balances](ctx, v, o, Question{What: AskBalances, Account: id})
 }
 
 // Balance reads what an account holds of one asset, which may be proven to be nothing.
 func (v *Verified) Balance(ctx context.Context, id, asset string, o ReadOptions) (rpc.Balance, error) {
-	a, err := accountOf(id)
-	if err != nil {
-		return rpc.Balance{}, err
-	}
-	level := v.levelOf(o)
-	return answerProven(ctx, v, o, func(p *proven) (rpc.Balance, error) {
-		info, assetID, err := provenAsset(p, asset, (*proven).asked)
-		if err != nil {
-			return rpc.Balance{}, err
-		}
-		held, err := provenBalance(p, a, assetID)
-		amount := held.Format(info.Scale)
-		return rpc.Balance{
-			Account: id, Address: a.String(), Asset: info.Code, Amount: amount, Available: amount,
-			Height: p.height, Verified: true, Consistency: level,
-		}, err
-	}, rpc.PathAccounts, id, "balances", asset)
+	b, err := askState[rpc.Balance](ctx, v, o, Question{What: AskBalance, Account: id, Asset: asset})
+	b.Consistency = v.levelOf(o)
+	return b, err
 }
 
 // Asset reads an asset and its supply.
 func (v *Verified) Asset(ctx context.Context, code string, o ReadOptions) (rpc.Asset, error) {
-	return answerProven(ctx, v, o, func(p *proven) (rpc.Asset, error) {
-		a, id, err := provenAsset(p, code, (*proven).asked)
-		if err != nil {
-			return rpc.Asset{}, err
-		}
-		return rpc.Asset{
-			Asset: a.Code, ID: id, Scale: a.Scale, Issuer: a.Issuer.String(),
-			MaxSupply: a.MaxSupply.Format(a.Scale), Supply: a.Supply.Format(a.Scale), Height: p.height, Verified: true,
-		}, nil
-	}, rpc.PathAssets, code)
+	return askState[rpc.Asset](ctx, v, o, Question{What: AskAsset, Asset: code})
 }
 
 // Entry reads a register, or proves that there is none: the error is then the API's not_found.
 func (v *Verified) Entry(ctx context.Context, namespace, path string, o ReadOptions) (rpc.Entry, error) {
-	a, err := accountOf(namespace)
-	if err != nil {
-		return rpc.Entry{}, err
-	}
-	if path == "" || len(path) > ledger.EntryPathMax {
-		return rpc.Entry{}, fmt.Errorf("the path %q has %d characters, must have 1 to %d", cut(path), len(path), ledger.EntryPathMax)
-	}
-	elements := append([]string{namespace}, strings.Split(path, "/")...)
-	return answerProven(ctx, v, o, func(p *proven) (rpc.Entry, error) {
-		leaf, err := p.asked(ledger.KeyEntry(a, path))
-		if err != nil {
-			return rpc.Entry{}, err
-		}
-		e, found, err := decoded(leaf, ledger.DecodeEntry)
-		if err == nil && !found {
-			err = rpc.NewError(ledger.CodeNotFound, "There is no entry %q in the namespace of %s; that is proven.", path, namespace)
-		}
-		return rpc.Entry{Namespace: a.String(), EntryData: entryData(path, &e), Height: p.height, Verified: true}, err
-	}, rpc.PathEntries, elements...)
+	return askState[rpc.Entry](ctx, v, o, Question{What: AskEntry, Account: namespace, Path: path})
 }
 
 // Validators reads all validators; nobody can be left out.
 func (v *Verified) Validators(ctx context.Context, o ReadOptions) (rpc.Validators, error) {
-	return answerProven(ctx, v, o, buildValidators, rpc.PathValidators)
+	return askState[rpc.Validators](ctx, v, o, Question{What: AskValidators})
 }
 
 // Params reads the network's parameters.
 func (v *Verified) Params(ctx context.Context, o ReadOptions) (rpc.Params, error) {
-	return answerProven(ctx, v, o, func(p *proven) (rpc.Params, error) {
-		params, err := provenParams(p)
-		return rpc.Params{Params: params, Height: p.height, Verified: true}, err
-	}, rpc.PathParams)
+	return askState[rpc.Params](ctx, v, o, Question{What: AskParams})
 }
 
-func (v *Verified) levelOf(o ReadOptions) string { return cmp.Or(o.Consistency, v.client.consistency) }
+// askState asks a question about the state, and makes the document that proves the answer if one is wanted.
+func askState[T any](ctx context.Context, v *Verified, o ReadOptions, q Question) (T, error) {
+	var nothing T
+	if err := q.check(); err != nil {
+		return nothing, err
+	}
+	base, elements := q.route()
+	out, p, node, err := prove(ctx, v, o, query[T]{
+		request: v.client.readRequest(o, readPath(base, elements...)),
+		build: func(p *proven) (T, error) {
+			answer, err := q.answer(p)
+			if err != nil {
+				return nothing, err
+			}
+			return answer.(T), nil
+		},
+	})
+	if p == nil || o.Prove == nil {
+		return out, err
+	}
+	document := Proof{Format: proofFormat, Question: q, Height: p.height, Items: p.used}
+	if failed := v.document(ctx, node, &document, o.Prove); failed != nil {
+		return nothing, failed
+	}
+	return out, err
+}
 
 func buildAccount(p *proven, id string, a crypto.Address) (rpc.Account, error) {
 	leaf, found, err := provenAccount(p, a)

@@ -2,7 +2,9 @@ package client
 
 import (
 	"bytes"
+	"slices"
 
+	cmttypes "github.com/cometbft/cometbft/types"
 	ics23 "github.com/cosmos/ics23/go"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -27,11 +29,13 @@ type proven struct {
 	root   crypto.Hash // of the state after height; it stands in the header after that
 	timeMS uint64      // of the block after height
 	items  map[string]*rpc.ProofItem
-	used   []rpc.ProofItem // in order of first use: what a receipt needs
+	used   []rpc.ProofItem // in order of first use: what a receipt or a proof document needs
 }
 
-// newProven indexes the items of a proof. Nothing is checked yet but that they can be told apart.
-func newProven(p *rpc.Proof, root crypto.Hash, timeMS uint64) (*proven, error) {
+// newProven indexes the items of a proof under the app hash of the header after its height. Nothing is checked
+// yet but that they can be told apart.
+func newProven(p *rpc.Proof, next *cmttypes.Header) (*proven, error) {
+	root, timeMS := crypto.Hash(next.AppHash), uint64(max(0, next.Time.UnixMilli()))
 	if len(p.Items) > proofItemsMax {
 		return nil, lie(LieShape, "%d items, at most %d are possible", len(p.Items), proofItemsMax)
 	}
@@ -65,7 +69,9 @@ func (v *proven) leaf(root crypto.Hash, key []byte, missing LieKind) ([]byte, er
 	if err := checkProof(root, key, item.Value, item.ICS23); err != nil {
 		return nil, err
 	}
-	v.used = append(v.used, *item)
+	if !slices.ContainsFunc(v.used, func(u rpc.ProofItem) bool { return bytes.Equal(u.Key, key) }) {
+		v.used = append(v.used, *item)
+	}
 	return item.Value, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	cmtlight "github.com/cometbft/cometbft/light"
@@ -29,6 +30,7 @@ type testimony struct {
 	node  string
 	block *cmttypes.LightBlock
 	err   error
+	said  *transcript // how it was said
 }
 
 // witness asks the other nodes for their header of the same height. One that shows another header with enough
@@ -45,8 +47,9 @@ func (l *lightClient) witness(ctx context.Context, node string, base anchor, tar
 		if other != node && asked < witnessesMax {
 			asked++
 			go func() {
+				ctx, said := listen(ctx)
 				block, err := l.testify(ctx, other, uint64(target.Height))
-				heard <- testimony{other, block, err}
+				heard <- testimony{other, block, err, said}
 			}()
 		}
 	}
@@ -90,7 +93,8 @@ var errFuture = rpc.NewError(ledger.CodeFuture, "")
 // compare judges what another node showed.
 func (l *lightClient) compare(node string, base anchor, target *cmttypes.LightBlock, t testimony) (same bool, err error) {
 	if errors.Is(t.err, ErrLie) {
-		l.client.endpoints.failed(t.node)
+		l.client.endpoints.lied(t.node)
+		l.caught.keep(t.err, t.said)
 	}
 	if t.err != nil {
 		return false, nil
@@ -98,11 +102,16 @@ func (l *lightClient) compare(node string, base anchor, target *cmttypes.LightBl
 	if bytes.Equal(t.block.Hash(), target.Hash()) {
 		return true, nil
 	}
-	if signedByOwn(l.chainID, t.block) != nil || !l.mayFollow(base, t.block) {
-		l.client.endpoints.failed(t.node)
+	err = signedByOwn(l.chainID, t.block)
+	if err == nil && !l.mayFollow(base, t.block) {
+		err = lie(LieHeader, "none of the validators known signed it")
+	}
+	if err != nil {
+		l.client.endpoints.lied(t.node)
+		l.caught.keep(from(t.node, uint64(target.Height), err), t.said)
 		return false, nil
 	}
-	return false, conflict(node, target, t)
+	return false, conflict(node, base, target, t)
 }
 
 // mayFollow tells whether a header could have been believed, had it been shown first: whether enough of the
@@ -120,7 +129,7 @@ func (l *lightClient) mayFollow(base anchor, block *cmttypes.LightBlock) bool {
 }
 
 // conflict collects the evidence.
-func conflict(node string, target *cmttypes.LightBlock, t testimony) error {
+func conflict(node string, base anchor, target *cmttypes.LightBlock, t testimony) error {
 	e := &ConflictError{Height: uint64(target.Height)}
 	for _, c := range []testimony{{node: node, block: target}, t} {
 		encoded, err := encodeBlock(c.block)
@@ -138,5 +147,42 @@ func conflict(node string, target *cmttypes.LightBlock, t testimony) error {
 			e.Equivocators = append(e.Equivocators, s.ValidatorAddress.String())
 		}
 	}
+	for _, pair := range [][2]*cmttypes.LightBlock{{target, t.block}, {t.block, target}} {
+		attack, err := attackOn(base, pair[0], pair[1])
+		if err != nil {
+			return err
+		}
+		e.Attacks = append(e.Attacks, attack)
+	}
 	return e
+}
+
+// Attack is CometBFT's evidence against those who signed a header that is not the network's.
+type Attack struct {
+	Network  string `json:"network"`  // hash of the header that is the network's
+	False    string `json:"false"`    // hash of the one that is not
+	Evidence []byte `json:"evidence"` // CometBFT's Evidence with LightClientAttackEvidence, marshalled
+}
+
+// attackOn makes the evidence against a false header, the other one being the network's. Where the header could not
+// have followed from the chain, those are guilty who stood for the last header in common, which is the base.
+func attackOn(base anchor, network, forged *cmttypes.LightBlock) (Attack, error) {
+	ev := &cmttypes.LightClientAttackEvidence{ConflictingBlock: forged, CommonHeight: network.Height, Timestamp: network.Time}
+	set := network.ValidatorSet
+	if ev.ConflictingHeaderIsInvalid(network.Header) {
+		switch {
+		case base.block != nil:
+			set, ev.CommonHeight, ev.Timestamp = base.block.ValidatorSet, base.block.Height, base.block.Time
+		case base.genesis != nil:
+			set, ev.CommonHeight, ev.Timestamp = base.genesis.validators, 1, base.genesis.time
+		}
+	}
+	ev.TotalVotingPower = set.TotalVotingPower()
+	ev.ByzantineValidators = ev.GetByzantineValidators(set, network.SignedHeader)
+	message, err := cmttypes.EvidenceToProto(ev)
+	if err != nil {
+		return Attack{}, fmt.Errorf("encode evidence: %w", err)
+	}
+	encoded, err := message.Marshal()
+	return Attack{Network: network.Hash().String(), False: forged.Hash().String(), Evidence: encoded}, err
 }
