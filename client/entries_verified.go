@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,9 @@ func (v *Verified) entries(ctx context.Context, namespace, prefix string, limit 
 	a, err := accountOf(namespace)
 	if err != nil {
 		return rpc.Entries{}, err
+	}
+	if o.Prove != nil {
+		return rpc.Entries{}, errors.New("client: there are proof documents of single entries, not of lists of them")
 	}
 	if len(prefix) > ledger.EntryPathMax {
 		return rpc.Entries{}, fmt.Errorf("the prefix has %d characters, at most %d are possible", len(prefix), ledger.EntryPathMax)

@@ -110,7 +110,8 @@ func (c *cli) applyClientOutput() {
 	}
 }
 
-// endpoints lists the API addresses to use: --node, TETRAD_NODE, client.toml, or the default port here.
+// endpoints lists the API addresses to use: --node, TETRAD_NODE, client.toml, the node whose home this is, or the
+// default port here.
 func (c *cli) endpoints() ([]string, error) {
 	h, err := c.loadClientHome()
 	if err != nil {
@@ -119,6 +120,15 @@ func (c *cli) endpoints() ([]string, error) {
 	list := h.settings.Endpoints
 	if given := c.v.GetString("node"); given != "" {
 		list = strings.Split(given, ",")
+	}
+	if len(list) == 0 && !h.found {
+		own, err := c.homeEndpoint()
+		if err != nil {
+			return nil, err
+		}
+		if own != "" {
+			list = []string{own}
+		}
 	}
 	if len(list) == 0 {
 		list = []string{defaultEndpoint}

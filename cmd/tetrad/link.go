@@ -7,16 +7,9 @@ import (
 	"time"
 
 	"github.com/tetradledger/tetrad/client"
-	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/node"
 	"github.com/tetradledger/tetrad/rpc"
 )
-
-// chainIdentity is which ledger a transaction is for: signatures cover both.
-type chainIdentity struct {
-	id      string
-	genesis crypto.Hash
-}
 
 // link is this client home's connection to the network.
 type link struct {
@@ -70,38 +63,6 @@ func (c *cli) newClient(consistency string, minHeight uint64) (*client.Client, e
 		return nil, usagef("%v", err)
 	}
 	return cl, nil
-}
-
-// identity is the chain's, as client.toml says or else a node.
-func (c *cli) identity(ctx context.Context) (chainIdentity, error) {
-	known, err := c.savedIdentity()
-	if err != nil || (known.id != "" && !known.genesis.IsZero()) {
-		return known, err
-	}
-	cl, err := c.newClient(rpc.ConsistencyEventual, 0)
-	if err != nil {
-		return known, err
-	}
-	status, err := cl.Status(ctx)
-	if err != nil {
-		return known, err
-	}
-	return chainIdentity{id: status.ChainID, genesis: status.GenesisHash}, nil
-}
-
-// savedIdentity is what client.toml knows of the chain, without asking anybody.
-func (c *cli) savedIdentity() (chainIdentity, error) {
-	home, err := c.loadClientHome()
-	if err != nil {
-		return chainIdentity{}, err
-	}
-	known := chainIdentity{id: home.settings.ChainID}
-	if text := home.settings.GenesisHash; text != "" {
-		if known.genesis, err = crypto.ParseHash(text); err != nil {
-			return known, badConfig(err).next("genesis_hash in %s; 'tetrad genesis hash' prints it", home.path("config", "client.toml"))
-		}
-	}
-	return known, nil
 }
 
 // deadline bounds everything a command asks of nodes by --timeout.

@@ -46,6 +46,7 @@ func TestNetworkScripts(t *testing.T) {
 			env.Setenv("TETRAD_HOME", home)
 			env.Setenv("API0", network.api(0))
 			env.Setenv("API3", network.api(3))
+			env.Setenv("NODE0", filepath.Join(network.dir, "node0"))
 			env.Setenv("LIAR", liar)
 			// Keys must stay private to be usable, so modes are copied, too.
 			copied := exec.Command("cp", "-rp", filepath.Join(network.dir, "client"), home).Run()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,9 +16,14 @@ import (
 // queryFlags are common to all reads.
 type queryFlags struct {
 	consistency string
+	maxAge      time.Duration
 	height      uint64
 	trust       string
-	fresh       string // how fresh an answer must be: what is left of consistency without "verified"
+	prove       bool
+
+	// Filled by ask.
+	level readLevel
+	proof client.Proof
 }
 
 func newQuery(c *cli) *cobra.Command {
@@ -27,15 +31,27 @@ func newQuery(c *cli) *cobra.Command {
 		Use:     "query",
 		Aliases: []string{"q"},
 		Short:   "Ask what the ledger says",
-		Long: `Ask what the ledger says. Reads see at least what earlier commands of this home have seen, on whichever
-node they land (--consistency session). With --consistency verified+session nodes must prove what they say, against
-block headers that the validators signed, and the genesis hash in client.toml is all that is believed: "verified" is
-then true, and a node that does not tell the truth ends the command with exit code 9.`,
+		Long: `Ask what the ledger says, and believe no node. Nodes must prove their answers against block headers that the
+validators signed; the genesis hash in client.toml is all that is taken for granted. "verified" is then true, and a
+node that does not tell the truth ends the command with exit code 9.
+
+--consistency says how much an answer is worth, as one or more of these, joined by +:
+  verified  it is proven
+  session   it is not older than what earlier commands of this home have seen, on whichever node it lands
+  eventual  it is of any age
+  bounded   it is not older than --max-age
+Without "verified" the node's word is taken. With --proof and -o json the answer is a document that proves itself to
+anybody who has the genesis hash: 'tetrad verify proof' checks it offline.`,
+		Example: `  tetrad query balance bob usd
+  tetrad query balance bob usd --consistency session
+  tetrad query balance bob usd --proof -o json > proof.json`,
 	}
 	var q queryFlags
 	f := cmd.PersistentFlags()
-	f.StringVar(&q.consistency, "consistency", rpc.ConsistencySession, "session (not older than what this home has seen) or eventual; verified+session and verified make the node prove its answer")
-	f.StringVar(&q.trust, "trust", "", "begin verification with a block header from somebody you trust, as `HEIGHT:HASH`")
+	f.StringVar(&q.consistency, "consistency", consistencyDefault, "what an answer must be: verified, session or eventual, bounded, joined by +")
+	f.DurationVar(&q.maxAge, "max-age", 0, "how old the newest state may be that the answer is made of (default 10s with bounded, 1m0s with verified)")
+	f.BoolVar(&q.prove, "proof", false, "add the proof to the answer; with -o json it can be verified offline")
+	f.StringVar(&q.trust, "trust", "", "begin verification with a block header from somebody you trust, as `HEIGHT:HASH`, and remember it")
 	f.Uint64Var(&q.height, "height", 0, "read the state after this block instead of the newest")
 	cmd.AddCommand(newQueryAccount(c, &q), newQueryBalance(c, &q), newQueryAsset(c, &q), newQuerySupply(c, &q),
 		newQueryEntry(c, &q), newQueryEntries(c, &q), newQueryValidators(c, &q), newQueryParams(c, &q), newQueryBlock(c, &q))
@@ -44,38 +60,64 @@ then true, and a node that does not tell the truth ends the command with exit co
 }
 
 func (q *queryFlags) options() client.ReadOptions {
-	return client.ReadOptions{Height: q.height, Consistency: q.fresh}
+	o := client.ReadOptions{Height: q.height, Consistency: q.level.fresh, MaxAge: q.level.maxAge}
+	if q.prove {
+		o.Prove = &q.proof
+	}
+	return o
 }
 
 // ask runs one read and prints its answer.
 func ask[T any](ctx context.Context, c *cli, q *queryFlags, read func(ctx context.Context, l *link) (T, error), human func(w io.Writer, v T)) error {
-	verified, fresh, err := q.level()
-	if err != nil {
+	var err error
+	if q.level, err = q.readLevel(); err != nil {
 		return err
 	}
-	q.fresh = fresh
-	if verified {
+	if q.level.verified {
 		if _, err := c.trusted(); err != nil {
 			return err
 		}
 	}
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
-	l, err := c.connect(ctx, fresh)
+	l, err := c.connect(ctx, q.level.fresh)
 	if err != nil {
 		return err
 	}
-	if verified {
-		if err := l.believeNobody(c, fresh, q.trust); err != nil {
+	if q.level.verified {
+		if err := l.believeNobody(c, q.level.fresh, q.trust); err != nil {
 			return err
 		}
 	}
 	defer l.close()
 	v, err := read(ctx, l)
+	l.tellEvidence(c, err)
 	if err != nil {
-		return queryFailure(err)
+		return q.failed(err)
 	}
-	return c.show(v, func(w io.Writer) { human(w, v) })
+	return c.show(answerDocument{answer: v, consistency: q.level.String(), proof: q.proven()}, func(w io.Writer) {
+		human(w, v)
+		if p := q.proven(); p != nil {
+			writeProof(w, p)
+		}
+	})
+}
+
+// proven is the answer's proof, if one was asked for and made.
+func (q *queryFlags) proven() *client.Proof {
+	if q.proof.Format == 0 {
+		return nil
+	}
+	return &q.proof
+}
+
+// failed adds the proof that there is nothing to the document that says so.
+func (q *queryFlags) failed(err error) error {
+	f, _ := queryFailure(err).(*failure)
+	if p := q.proven(); p != nil {
+		f.document = absentDocument{Error: f.body(), Proof: p}
+	}
+	return f
 }
 
 // queryFailure keeps exit code 3 for transactions: a read that finds nothing is not refused by any rule.
@@ -106,33 +148,6 @@ func newQueryAccount(c *cli, q *queryFlags) *cobra.Command {
 	}
 }
 
-func writeAccount(w io.Writer, a rpc.Account) {
-	keys := "the key of its address"
-	if a.Policy != nil {
-		list := make([]string, len(a.Policy.Members))
-		for i, m := range a.Policy.Members {
-			list[i] = m.Key
-		}
-		keys = strings.Join(list, ", ")
-	}
-	name := a.Account
-	if name == a.Address {
-		name = ""
-	}
-	fields(w, "account", name, "address", a.Address, "answers to", keys,
-		"transactions", fmt.Sprint(a.LogCount), "height", fmt.Sprint(a.Height))
-	if len(a.Balances) == 0 {
-		fmt.Fprintln(w, "\nno balances")
-		return
-	}
-	fmt.Fprintln(w)
-	g := newGrid("asset", "amount", "available").right(1, 2)
-	for _, b := range a.Balances {
-		g.add(b.Asset, grouped(b.Amount), grouped(b.Available))
-	}
-	g.write(w)
-}
-
 func newQueryBalance(c *cli, q *queryFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "balance ACCOUNT ASSET",
@@ -146,13 +161,9 @@ func newQueryBalance(c *cli, q *queryFlags) *cobra.Command {
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Balance, error) {
 				b, err := l.reads.Balance(ctx, address.String(), args[1], q.options())
 				b.Account = args[0]
-				b.Consistency = describe(b.Verified, q.fresh)
+				b.Consistency = q.level.String()
 				return b, err
-			}, func(w io.Writer, b rpc.Balance) {
-				g := newGrid("account", "asset", "amount", "available", "height").right(2, 3, 4)
-				g.add(b.Account, b.Asset, grouped(b.Amount), grouped(b.Available), fmt.Sprint(b.Height))
-				g.write(w)
-			})
+			}, writeBalance)
 		},
 	}
 }
@@ -165,10 +176,7 @@ func newQueryAsset(c *cli, q *queryFlags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Asset, error) {
 				return l.reads.Asset(ctx, args[0], q.options())
-			}, func(w io.Writer, a rpc.Asset) {
-				fields(w, "asset", a.Asset, "issuer", a.Issuer, "decimals", fmt.Sprint(a.Scale),
-					"supply", grouped(a.Supply), "max supply", grouped(a.MaxSupply), "height", fmt.Sprint(a.Height))
-			})
+			}, writeAsset)
 		},
 	}
 }
@@ -208,13 +216,7 @@ func newQueryValidators(c *cli, q *queryFlags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Validators, error) {
 				return l.reads.Validators(ctx, q.options())
-			}, func(w io.Writer, v rpc.Validators) {
-				g := newGrid("name", "power", "faults", "validator").right(1, 2)
-				for _, one := range v.Validators {
-					g.add(one.Name, fmt.Sprint(one.Power), fmt.Sprint(one.Faults), one.ID)
-				}
-				g.write(w)
-			})
+			}, writeValidators)
 		},
 	}
 }
@@ -227,13 +229,7 @@ func newQueryParams(c *cli, q *queryFlags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Params, error) {
 				return l.reads.Params(ctx, q.options())
-			}, func(w io.Writer, p rpc.Params) {
-				ms := func(n uint64) string { return (time.Duration(n) * time.Millisecond).String() }
-				fields(w, "longest validity", ms(p.Params.ValidForMaxMS), "replay bucket", ms(p.Params.ReplayBucketMS),
-					"replay grace", ms(p.Params.ReplayGraceMS), "records per bucket", fmt.Sprint(p.Params.ReplayBucketMax),
-					"fewest validators", fmt.Sprint(p.Params.ValidatorsMin), "most validators", fmt.Sprint(p.Params.ValidatorsMax),
-					"height", fmt.Sprint(p.Height))
-			})
+			}, writeParams)
 		},
 	}
 }
@@ -253,32 +249,16 @@ func newQueryBlock(c *cli, q *queryFlags) *cobra.Command {
 				}
 				height = n
 			}
-			if strings.Contains(q.consistency, consistencyVerified) {
-				return usagef("blocks are not proven yet; use --consistency session")
-			}
+			q.height = height
 			which := client.ReceiptsNone
 			if receipts {
 				which = client.ReceiptsList
 			}
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Block, error) {
-				return l.Block(ctx, height, which)
+				return l.reads.ReadBlock(ctx, which, q.options())
 			}, writeBlock)
 		},
 	}
 	cmd.Flags().BoolVar(&receipts, "receipts", false, "list the block's transactions")
 	return cmd
-}
-
-func writeBlock(w io.Writer, b rpc.Block) {
-	fields(w, "height", fmt.Sprint(b.Height), "time", b.Time, "hash", b.Hash.String(), "app hash", b.AppHash.String(),
-		"proposer", b.Proposer, "transactions", fmt.Sprint(b.TxCount))
-	if len(b.Receipts) == 0 {
-		return
-	}
-	fmt.Fprintln(w)
-	g := newGrid("#", "txid", "result").right(0)
-	for i, r := range b.Receipts {
-		g.add(fmt.Sprint(i), r.TxID.String(), codeText(r.Code))
-	}
-	g.write(w)
 }

@@ -23,12 +23,14 @@ func newQueryEntry(c *cli, q *queryFlags) *cobra.Command {
 			}
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Entry, error) {
 				return l.reads.Entry(ctx, address.String(), args[1], q.options())
-			}, func(w io.Writer, e rpc.Entry) {
-				fields(w, "namespace", e.Namespace, "path", e.Path, "value", valueText(&e.EntryData),
-					"version", fmt.Sprint(e.Version), "written at", fmt.Sprintf("height %d", e.ModifiedHeight), "height", fmt.Sprint(e.Height))
-			})
+			}, writeEntry)
 		},
 	}
+}
+
+func writeEntry(w io.Writer, e rpc.Entry) {
+	fields(w, "namespace", e.Namespace, "path", e.Path, "value", valueText(&e.EntryData),
+		"version", fmt.Sprint(e.Version), "written at", fmt.Sprintf("height %d", e.ModifiedHeight), "height", fmt.Sprint(e.Height))
 }
 
 func newQueryEntries(c *cli, q *queryFlags) *cobra.Command {
@@ -36,12 +38,15 @@ func newQueryEntries(c *cli, q *queryFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "entries NAMESPACE",
 		Short: "All entries of an account's namespace",
-		Long: `All entries of an account's namespace, in order of their paths. With --consistency verified+session it is proven
-that none is left out: the ledger counts the entries of each namespace, and as many are proven. With --prefix, too,
-all are read and proven, and those that begin so are shown.`,
-		Example: "  tetrad query entries alice\n  tetrad query entries alice --prefix config/ --consistency verified+session",
+		Long: `All entries of an account's namespace, in order of their paths. It is proven that none is left out: the ledger
+counts the entries of each namespace, and as many are proven. With --prefix, too, all are read and proven, and those
+that begin so are shown.`,
+		Example: "  tetrad query entries alice\n  tetrad query entries alice --prefix config/",
 		Args:    names("NAMESPACE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if q.prove {
+				return usagef("--proof proves single entries, not lists of them yet").next("'tetrad query entry NAMESPACE PATH --proof' proves one")
+			}
 			address, err := c.address(args[0])
 			if err != nil {
 				return err

@@ -83,7 +83,7 @@ func (c *cli) proveReceipt(ctx context.Context, l *link, tx client.Signed, out s
 
 func newVerify(c *cli) *cobra.Command {
 	cmd := &cobra.Command{Use: "verify", Short: "Check what was proven, without asking anybody"}
-	cmd.AddCommand(newVerifyReceipt(c))
+	cmd.AddCommand(newVerifyReceipt(c), newVerifyProof(c))
 	return cmd
 }
 
@@ -113,11 +113,11 @@ receipt proves nothing.`,
 			return c.show(d, d.write)
 		},
 	}
-	cmd.Flags().StringVar(&genesisHash, "genesis-hash", "", "the network's genesis hash (default client.toml's)")
+	cmd.Flags().StringVar(&genesisHash, "genesis-hash", "", "the network's genesis hash (default this home's)")
 	return cmd
 }
 
-// genesisHash is the hash given, or else that of client.toml.
+// genesisHash is the hash given, or else this home's.
 func (c *cli) genesisHash(given string) (crypto.Hash, error) {
 	if given != "" {
 		hash, err := crypto.ParseHash(given)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -21,33 +20,10 @@ type reader interface {
 	Entries(ctx context.Context, namespace, prefix string, o client.ReadOptions) (rpc.Entries, error)
 	Validators(ctx context.Context, o client.ReadOptions) (rpc.Validators, error)
 	Params(ctx context.Context, o client.ReadOptions) (rpc.Params, error)
+	ReadBlock(ctx context.Context, receipts string, o client.ReadOptions) (rpc.Block, error)
 }
 
-// consistencyVerified is the level that the client checks by itself. It goes together with the others, which
-// say how fresh an answer must be: verified+session.
-const consistencyVerified = "verified"
-
-// level takes --consistency apart: whether answers must be proven, and how fresh they must be.
-func (q *queryFlags) level() (verified bool, fresh string, err error) {
-	for part := range strings.SplitSeq(q.consistency, "+") {
-		switch {
-		case part == consistencyVerified && !verified:
-			verified = true
-		case (part == rpc.ConsistencySession || part == rpc.ConsistencyEventual) && fresh == "":
-			fresh = part
-		case part == "strong" || part == "bounded":
-			return false, "", usagef("--consistency %s is not available yet", part).next("use session, eventual or verified")
-		default:
-			return false, "", usagef("--consistency must be session, eventual, verified or verified+session, not %q", q.consistency)
-		}
-	}
-	if fresh == "" {
-		fresh = rpc.ConsistencyEventual
-	}
-	return verified, fresh, nil
-}
-
-// believeNobody makes the link's reader one that checks proofs. Its trust is the genesis hash of client.toml:
+// believeNobody makes the link's reader one that checks proofs. Its trust is the genesis hash that this home has:
 // one that a node just told proves nothing about that node.
 func (l *link) believeNobody(c *cli, fresh, trust string) error {
 	known, err := c.trusted()
@@ -68,7 +44,7 @@ func (l *link) believeNobody(c *cli, fresh, trust string) error {
 	}
 	l.verified, err = client.NewVerified(client.VerifiedOptions{
 		Options: client.Options{Endpoints: endpoints, Consistency: fresh, MinHeight: l.session.height(), HTTP: http},
-		ChainID: known.id, GenesisHash: known.genesis, Home: c.client.path("light"), TrustHeight: height, TrustHash: hash,
+		ChainID: known.id, GenesisHash: known.genesis, Home: c.client.path("light"), Evidence: c.client.path("evidence"), TrustHeight: height, TrustHash: hash,
 	})
 	if err == nil {
 		l.reads = l.verified
@@ -76,12 +52,12 @@ func (l *link) believeNobody(c *cli, fresh, trust string) error {
 	return err
 }
 
-// trusted is the chain's identity as client.toml has it.
+// trusted is the chain's identity as this home has it.
 func (c *cli) trusted() (chainIdentity, error) {
 	known, err := c.savedIdentity()
 	if err == nil && (known.id == "" || known.genesis.IsZero()) {
 		err = usagef("answers can be verified only with chain_id and genesis_hash in %s", c.client.path("config", "client.toml")).
-			next("get both from somebody you trust; a node's own word proves nothing about that node")
+			next("get both from somebody you trust, since a node's own word proves nothing about that node; or believe the node: --consistency session")
 	}
 	return known, err
 }
@@ -111,28 +87,65 @@ func exitOfLie(err error) *failure {
 	switch {
 	case errors.As(err, &lie):
 		f.slug = "proof_failed_" + string(lie.Kind)
+		f.message += keptIn(lie.File)
 		f.hint = "nothing of its answer was used; ask another node with --node URL"
 	case errors.As(err, &conflict):
 		f.slug = "conflicting_headers"
+		f.message += keptIn(conflict.File)
 		f.hint = "more than a third of the validators misbehave: compare the two headers with people who run validators"
 	}
 	return f
 }
 
+func keptIn(file string) string {
+	if file == "" {
+		return ""
+	}
+	return "; it is kept as evidence in " + file
+}
+
+// tellEvidence names the files of lies that were told beside the answer, by nodes that were asked as witnesses.
+// The one that ended the command is named by its error.
+func (l *link) tellEvidence(c *cli, err error) {
+	if l.verified == nil {
+		return
+	}
+	var lie *client.LieError
+	var conflict *client.ConflictError
+	told := ""
+	switch {
+	case errors.As(err, &lie):
+		told = lie.File
+	case errors.As(err, &conflict):
+		told = conflict.File
+	}
+	for _, file := range l.verified.EvidenceFiles() {
+		if file != told {
+			c.note("tetrad: another node does not tell the truth%s", keptIn(file))
+		}
+	}
+}
+
 // exitOfTrust is the row of answers that are proven, but by something too old to count.
 func exitOfTrust(err error) *failure {
 	var expired *client.TrustExpiredError
+	var other *client.TrustConflictError
 	var stale *client.StaleError
 	switch {
 	case errors.As(err, &expired):
 		return &failure{
 			exit: exitError, slug: "trust_expired", class: "proof", message: err.Error(),
-			hint: "give it with --trust HEIGHT:HASH",
+			hint: "somebody you trust runs 'tetrad status --trust'; give what that prints to 'tetrad query params --trust HEIGHT:HASH', and this home remembers it",
+		}
+	case errors.As(err, &other):
+		return &failure{
+			exit: exitError, slug: "trust_conflict", class: "proof", message: err.Error(),
+			hint: "compare the header with others who use the network",
 		}
 	case errors.As(err, &stale):
 		return &failure{
 			exit: exitError, slug: "stale", class: "node", message: err.Error(), retryable: true,
-			hint: "'tetrad status' shows whether the network makes blocks",
+			hint: "'tetrad status' shows whether the network makes blocks; --max-age says how old an answer may be",
 		}
 	case errors.Is(err, client.ErrUndecided):
 		return &failure{exit: exitUnknown, slug: "undecided", class: "proof", message: err.Error(), retryable: true}
@@ -146,12 +159,4 @@ func (l *link) closeVerified() {
 		return
 	}
 	_ = l.verified.Close() // a home that is read-only costs the next command a few more requests
-}
-
-// describe is the level a read was served at, as its document says.
-func describe(verified bool, fresh string) string {
-	if !verified {
-		return fresh
-	}
-	return fmt.Sprintf("%s+%s", consistencyVerified, fresh)
 }
