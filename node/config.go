@@ -117,6 +117,9 @@ type MemoryConfig struct {
 	// GCPercent is how much the heap may grow over what lives before it is collected. State lives in
 	// arenas without pointers, which are cheap to keep and make a high figure affordable.
 	GCPercent int `mapstructure:"gc_percent"`
+	// HeadroomBytes is how much it may grow in bytes, if that is less: a large state would otherwise keep
+	// memory in proportion that nothing needs. 0 sets no such bound.
+	HeadroomBytes int64 `mapstructure:"headroom_bytes"`
 	// LimitBytes is a soft limit of the whole process; 0 sets none.
 	LimitBytes int64 `mapstructure:"limit_bytes"`
 }
@@ -267,6 +270,9 @@ func (c Config) validateLimits() []error {
 	if c.Memory.GCPercent < 10 {
 		fault("memory.gc_percent: %d would spend the machine on collecting garbage; at least 10", c.Memory.GCPercent)
 	}
+	if h := c.Memory.HeadroomBytes; h != 0 && h < headroomFloor {
+		fault("memory.headroom_bytes: %d would spend the machine on collecting garbage; at least %d, or 0 for no bound", h, headroomFloor)
+	}
 	if c.Memory.LimitBytes < 0 {
 		fault("memory.limit_bytes: %d is negative", c.Memory.LimitBytes)
 	}
@@ -275,6 +281,9 @@ func (c Config) validateLimits() []error {
 
 // poolBytesFloor is one full block: a smaller pool could never fill one.
 const poolBytesFloor = 2 << 20
+
+// headroomFloor is a few blocks' worth of garbage.
+const headroomFloor = 16 << 20
 
 // verifyWorkersMax is beyond what any machine's signature checks profit from.
 const verifyWorkersMax = 64

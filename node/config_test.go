@@ -222,6 +222,7 @@ func TestValidateListsEveryFault(t *testing.T) {
 		"workers":  {func(c *Config) { c.Pool.VerifyWorkers = 64 }, func(c *Config) { c.Pool.VerifyWorkers = 65 }, "pool.verify_workers"},
 		"versions": {func(c *Config) { c.Store.KeepVersions = 2 }, func(c *Config) { c.Store.KeepVersions = 1 }, "store.keep_versions"},
 		"disk":     {func(c *Config) { c.Store.DiskFreeMin = 256 << 20 }, func(c *Config) { c.Store.DiskFreeMin = 256<<20 - 1 }, "store.disk_free_min"},
+		"headroom": {func(c *Config) { c.Memory.HeadroomBytes = 16 << 20 }, func(c *Config) { c.Memory.HeadroomBytes = 16<<20 - 1 }, "memory.headroom_bytes"},
 		"gc":       {func(c *Config) { c.Memory.GCPercent = 10 }, func(c *Config) { c.Memory.GCPercent = 9 }, "memory.gc_percent"},
 		"level":    {func(c *Config) { c.Log.Level = "debug,p2p:error" }, func(c *Config) { c.Log.Level = "loud" }, "log.level"},
 		"format":   {func(c *Config) { c.Log.Format = "json" }, func(c *Config) { c.Log.Format = "xml" }, "log.format"},

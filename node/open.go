@@ -68,17 +68,6 @@ func readGenesis(path string) (*genesis.Doc, error) {
 	return doc, nil
 }
 
-// tuneMemory sets the garbage collector, unless the environment has done so. Both settings are the
-// process's: with several nodes in one process, in a test, the last one decides.
-func (n *Node) tuneMemory() {
-	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(n.config.Memory.GCPercent)
-	}
-	if _, set := os.LookupEnv("GOMEMLIMIT"); !set && n.config.Memory.LimitBytes > 0 {
-		debug.SetMemoryLimit(n.config.Memory.LimitBytes)
-	}
-}
-
 // openPorts opens the ports we serve and looks whether CometBFT's is free, before anything is written.
 func (n *Node) openPorts() error {
 	p2p, err := tcpAddress(n.config.Engine.P2P.ListenAddress)

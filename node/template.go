@@ -99,8 +99,9 @@ allow = [
 # keep = {{ (defaults .Profile).Snapshots.Keep }}
 
 [memory]
-# How much the heap grows before garbage is collected, in percent, and a soft limit in bytes (0: none).
+# How much the heap grows before garbage is collected: in percent, at most in bytes; and a soft limit of it all (0: none).
 # gc_percent = {{ (defaults .Profile).Memory.GCPercent }}
+# headroom_bytes = {{ (defaults .Profile).Memory.HeadroomBytes }}
 # limit_bytes = {{ (defaults .Profile).Memory.LimitBytes }}
 
 [log]
