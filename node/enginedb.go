@@ -2,6 +2,8 @@ package node
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
 	"sync"
 
 	cmtdb "github.com/cometbft/cometbft-db"
@@ -15,16 +17,20 @@ import (
 // a closed database panics, which would turn an orderly end of the process into a crash. After Close such a
 // reader finds nothing instead, which all of them can live with. Writers do not exist any more by then, and
 // one that did would get the error.
+//
+// What cannot be read is named: CometBFT passes the error on, or panics with it.
 func engineDB(context *cmtcfg.DBContext) (*closableDB, error) {
+	path := filepath.Join(context.Config.DBDir(), context.ID+".db")
 	db, err := cmtcfg.DefaultDBProvider(context)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return &closableDB{DB: db}, nil
+	return &closableDB{DB: db, path: path}, nil
 }
 
 type closableDB struct {
 	cmtdb.DB
+	path   string
 	mu     sync.RWMutex // held for reading by readers, so that Close waits for them
 	closed bool
 }
@@ -38,7 +44,8 @@ func (d *closableDB) Get(key []byte) ([]byte, error) {
 	if d.closed {
 		return nil, nil
 	}
-	return d.DB.Get(key)
+	value, err := d.DB.Get(key)
+	return value, d.named(err)
 }
 
 // Has finds nothing after Close.
@@ -48,7 +55,8 @@ func (d *closableDB) Has(key []byte) (bool, error) {
 	if d.closed {
 		return false, nil
 	}
-	return d.DB.Has(key)
+	has, err := d.DB.Has(key)
+	return has, d.named(err)
 }
 
 // Iterator fails after Close.
@@ -58,7 +66,8 @@ func (d *closableDB) Iterator(start, end []byte) (cmtdb.Iterator, error) {
 	if d.closed {
 		return nil, errDatabaseClosed
 	}
-	return d.DB.Iterator(start, end)
+	it, err := d.DB.Iterator(start, end)
+	return it, d.named(err)
 }
 
 // ReverseIterator fails after Close.
@@ -68,7 +77,15 @@ func (d *closableDB) ReverseIterator(start, end []byte) (cmtdb.Iterator, error) 
 	if d.closed {
 		return nil, errDatabaseClosed
 	}
-	return d.DB.ReverseIterator(start, end)
+	it, err := d.DB.ReverseIterator(start, end)
+	return it, d.named(err)
+}
+
+func (d *closableDB) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("read %s: %w", d.path, err)
 }
 
 // Close waits for readers, and may be called again.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	cmtdb "github.com/cometbft/cometbft-db"
@@ -127,7 +128,12 @@ func (n *Node) openLedger() error {
 		Pool: app.PoolOptions{
 			TxsMax: c.Pool.TxsMax, BytesMax: c.Pool.BytesMax, LocalTxsMax: c.Pool.LocalTxsMax, AccountTxsMax: c.Pool.AccountTxsMax,
 		},
-		Verify: app.VerifyOptions{Workers: c.Pool.VerifyWorkers}, Retain: n.retention.retain, Snapshots: n.snapshotOptions(opening),
+		Verify: app.VerifyOptions{
+			Workers: c.Pool.VerifyWorkers, BatchTxs: c.Ablation.VerifyBatch, KeysCached: c.Ablation.KeysCached,
+			Portable: c.Ablation.PortableVerify,
+		},
+		NoSpeculation: c.Ablation.NoSpeculation, FrameTxs: c.Ablation.FrameTxs,
+		Retain: n.retention.retain, Snapshots: n.snapshotOptions(opening),
 	})
 	if err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
@@ -191,15 +197,22 @@ func (n *Node) openEngine() error {
 	return n.openEngineRPC(engineLog)
 }
 
-// newEngine calls CometBFT's constructor, which panics where its data and the ledger's do not fit together.
+// newEngine calls CometBFT's constructor, which panics, or fails in its handshake, where its data and the
+// ledger's do not fit together.
 func (n *Node) newEngine(config *cmtcfg.Config, signer cmttypes.PrivValidator, key *cmtp2p.NodeKey,
 	creator cmtproxy.ClientCreator, log cmtlog.Logger,
 ) (engine *cmtnode.Node, err error) {
 	defer func() {
-		if cause := recover(); cause != nil {
-			n.log.Error("CometBFT panicked while it opened", "cause", cause, "stack", string(debug.Stack()))
-			err = fmt.Errorf("its data and the ledger's do not fit together; restore both from one copy, or empty the data directory "+
-				"but for priv_validator_state.json and let the node fetch the blocks again: %v", cause)
+		cause := recover()
+		if cause != nil {
+			n.log.Debug("CometBFT panicked while it opened", "cause", cause, "stack", string(debug.Stack()))
+		} else if err != nil && strings.Contains(err.Error(), "app block height (") {
+			cause = err
+		}
+		if cause != nil {
+			err = fmt.Errorf("its data, blockstore.db and state.db in %s, and the ledger's, %s, do not fit together: one of them is damaged, "+
+				"or older than the others; restore all from one copy, or empty the data directory but for priv_validator_state.json "+
+				"and let the node fetch the blocks again: %v", config.DBDir(), n.config.ledgerDir(), cause)
 		}
 	}()
 	metrics := engineMetrics(n.config.Metrics.Listen != "")

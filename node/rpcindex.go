@@ -71,15 +71,16 @@ const recentBlocksMax = 1024
 const markEvery = 64
 
 func openLocator(config *cmtcfg.Config, log *slog.Logger) (*locator, error) {
-	db, err := cmtcfg.DefaultDBProvider(&cmtcfg.DBContext{ID: "tx_places", Config: config})
+	const hint = "the transaction index cannot be read; delete it, and it is made again from the blocks"
+	db, err := engineDB(&cmtcfg.DBContext{ID: "tx_places", Config: config})
 	if err != nil {
-		return nil, fmt.Errorf("open the transaction index: %w", err)
+		return nil, fmt.Errorf("%s: %w", hint, err)
 	}
 	l := &locator{db: db, log: log, recent: map[int64][]place{}, wake: make(chan struct{}, 1)}
 	for key, into := range map[string]*int64{string(locatorHeightKey): &l.height, string(locatorBaseKey): &l.base} {
 		raw, err := db.Get([]byte(key))
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("read the transaction index: %w", err), db.Close())
+			return nil, errors.Join(fmt.Errorf("%s: %w", hint, err), db.Close())
 		}
 		if len(raw) == 8 {
 			*into = int64(binary.BigEndian.Uint64(raw))
