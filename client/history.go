@@ -222,46 +222,18 @@ func (w *historyWalk) first(ctx context.Context) (rpc.History, error) {
 // next asks for the page before a transaction of the account: whoever answers, the page before says what it must
 // lead to.
 func (w *historyWalk) next(ctx context.Context, before uint64) (rpc.History, error) {
-	var refused *rpc.Error
-	none := &NoNodeError{}
-	for _, node := range w.nodes() {
+	out, node, err := anyNode(ctx, w.v, func(ctx context.Context, node string) (rpc.History, bool, error) {
 		var page rpc.History
-		err := w.v.client.ask(ctx, node, w.v.client.historyRequest(w.id, w.options, before), &page)
-		if err == nil {
-			if err = from(node, 0, w.check(&page)); err != nil {
-				w.v.client.endpoints.lied(node)
-				return rpc.History{}, err
-			}
-			w.node = node
-			w.note(page)
-			return page, nil
+		if err := w.v.client.ask(ctx, node, w.v.client.historyRequest(w.id, w.options, before), &page); err != nil {
+			return page, false, err
 		}
-		var silent *NodeError
-		var refusal *rpc.Error
-		switch {
-		case errors.As(err, &silent):
-			none.Attempts = append(none.Attempts, silent)
-		case errors.As(err, &refusal) && elsewhere(err):
-			refused = milder(refused, refusal)
-		case ctx.Err() != nil:
-			none.Attempts = append(none.Attempts, &NodeError{Endpoint: node, Err: ctx.Err()})
-			return rpc.History{}, none.or(refused)
-		default:
-			return rpc.History{}, err
-		}
+		return page, false, from(node, 0, w.check(&page))
+	})
+	if err == nil {
+		w.node = node
+		w.note(out)
 	}
-	return rpc.History{}, none.or(refused)
-}
-
-// nodes begins with the node that answered last.
-func (w *historyWalk) nodes() []string {
-	out := []string{w.node}
-	for _, node := range w.v.client.endpoints.order() {
-		if node != w.node {
-			out = append(out, node)
-		}
-	}
-	return out
+	return out, err
 }
 
 func (w *historyWalk) note(page rpc.History) {

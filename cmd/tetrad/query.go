@@ -55,6 +55,7 @@ anybody who has the genesis hash: 'tetrad verify proof' checks it offline.`,
 	f.Uint64Var(&q.height, "height", 0, "read the state after this block instead of the newest")
 	cmd.AddCommand(newQueryAccount(c, &q), newQueryBalance(c, &q), newQueryAsset(c, &q), newQuerySupply(c, &q),
 		newQueryEntry(c, &q), newQueryEntries(c, &q), newQueryValidators(c, &q), newQueryParams(c, &q), newQueryBlock(c, &q))
+	cmd.AddCommand(newQueryHistory(c, &q))
 	addKeyringFlag(cmd)
 	return cmd
 }

@@ -20,6 +20,7 @@ type reader interface {
 	Entries(ctx context.Context, namespace, prefix string, o client.ReadOptions) (rpc.Entries, error)
 	Validators(ctx context.Context, o client.ReadOptions) (rpc.Validators, error)
 	Params(ctx context.Context, o client.ReadOptions) (rpc.Params, error)
+	History(ctx context.Context, id string, o client.HistoryOptions) (rpc.History, error)
 	ReadBlock(ctx context.Context, receipts string, o client.ReadOptions) (rpc.Block, error)
 }
 
