@@ -62,7 +62,7 @@ func (a *App) Submit(ctx context.Context, raws [][]byte) []Admission {
 	for i, raw := range raws {
 		var t *ledger.Transaction
 		if t, out[i] = a.decode(raw, by); t != nil {
-			j.txs = append(j.txs, &candidate{key: crypto.Sum(t.Raw), tx: t, local: true})
+			j.txs = append(j.txs, &candidate{key: crypto.Sum(t.Raw), tx: t, local: true, single: a.options.FrameTxs == 1})
 			place = append(place, i)
 		}
 	}

@@ -37,6 +37,9 @@ type Options struct {
 	Snapshots SnapshotOptions
 	// NoSpeculation executes a block only once it is decided.
 	NoSpeculation bool
+	// FrameTxs is how many transactions go into one frame, at most and by default ledger.FrameTxsMax. With 1 each
+	// goes its way alone, without a frame.
+	FrameTxs int
 }
 
 // App carries the ledger through the lives of blocks and transactions. Prepare, Process, Finalize and Commit
@@ -96,6 +99,8 @@ func New(o Options) (*App, error) {
 	if o.Idle == 0 {
 		o.Idle = idleDefault
 	}
+	orDefault(&o.FrameTxs, ledger.FrameTxsMax)
+	o.FrameTxs = min(o.FrameTxs, ledger.FrameTxsMax)
 	a := &App{
 		options: o, genesis: o.Genesis, genesisHash: o.Genesis.Hash(), log: o.Logger, observer: o.Observer,
 		pool: newPool(o.Pool), verified: newRemembered(verifiedMax), expired: newRemembered(expiredMax),

@@ -7,6 +7,7 @@ import (
 // packer turns pooled transactions into what the engine carries: transactions that came alone stay alone,
 // the others are packed into frames. It keeps within a number of bytes, counted as the engine counts them.
 type packer struct {
+	txsMax int // of a frame
 	budget int // bytes left, the open frame's already taken off
 	block  block
 	open   []*ledger.Transaction // of the frame being filled
@@ -16,7 +17,7 @@ type packer struct {
 // frameHeadBytes is what a frame has besides its transactions.
 const frameHeadBytes = 2
 
-func newPacker(bytesMax int) *packer { return &packer{budget: bytesMax} }
+func newPacker(bytesMax, txsMax int) *packer { return &packer{budget: bytesMax, txsMax: txsMax} }
 
 // carried is what n bytes cost in the engine's list of transactions: a field tag and a length besides.
 func carried(n int) int { return 1 + ledger.DelimitedSize(n) }
@@ -35,7 +36,7 @@ func (p *packer) cost(e *entry) int {
 
 // closes reports whether a transaction that takes size bytes needs a new frame.
 func (p *packer) closes(size int) bool {
-	return len(p.open) == 0 || len(p.open) == ledger.FrameTxsMax || p.size+size > ledger.FrameBytesMax
+	return len(p.open) == 0 || len(p.open) == p.txsMax || p.size+size > ledger.FrameBytesMax
 }
 
 // add packs e if it fits. The order of transactions within one lane is kept: a single one in a lane closes
@@ -91,7 +92,7 @@ func (a *App) Reap(maxBytes int) [][]byte {
 	if maxBytes <= 0 {
 		maxBytes = reapBytesDefault
 	}
-	p := newPacker(maxBytes)
+	p := newPacker(maxBytes, a.options.FrameTxs)
 	a.pool.offer(p.add)
 	return p.done().txs
 }

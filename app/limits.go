@@ -24,8 +24,10 @@ type VerifyOptions struct {
 	BatchTxs int
 	// Gather is how long a worker waits for a small batch to grow. Negative: not at all.
 	Gather time.Duration
-	// KeysCached bounds the expanded public keys that are kept, 1.7 KiB each.
+	// KeysCached bounds the expanded public keys that are kept, 1.7 KiB each. Negative: none.
 	KeysCached int
+	// Portable does without the fast batch equation.
+	Portable bool
 }
 
 const (
@@ -104,7 +106,9 @@ func (o VerifyOptions) withDefaults() VerifyOptions {
 	orDefault(&o.Workers, 1)
 	o.Workers = min(o.Workers, verifyWorkersMax)
 	orDefault(&o.BatchTxs, verifyBatchDefault)
-	orDefault(&o.KeysCached, verifyKeysDefault)
+	if o.KeysCached == 0 {
+		o.KeysCached = verifyKeysDefault
+	}
 	if o.Gather == 0 {
 		o.Gather = verifyGatherDefault
 	}

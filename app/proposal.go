@@ -78,7 +78,7 @@ func (a *App) pick(p Proposal) (*block, error) {
 		return nil, err
 	}
 	lanes := newLaneOrder(view)
-	pack := newPacker(int(min(max(0, p.MaxBytes), math.MaxInt32)))
+	pack := newPacker(int(min(max(0, p.MaxBytes), math.MaxInt32)), a.options.FrameTxs)
 	txsMax := a.pace.txsMax()
 	a.pool.each(func(e *entry) bool {
 		until := e.tx.ValidUntilMS()

@@ -353,3 +353,24 @@ func TestPrepareCount(t *testing.T) {
 		t.Errorf("%d transactions, want %d", n, blockTxsMin)
 	}
 }
+
+// TestFrameTxs: frames hold no more than they are told to, in gossip and in blocks, and with 1 there are none.
+func TestFrameTxs(t *testing.T) {
+	for frameTxs, want := range map[int]int{0: 1, 1: 9, 4: 3, ledger.FrameTxsMax + 1: 1} {
+		r := newReplica(t, func(o *Options) { o.FrameTxs = frameTxs })
+		var raws [][]byte
+		for i := range 9 {
+			raws = append(raws, transfer(i, 1))
+		}
+		r.submit(raws...)
+		for what, txs := range map[string][][]byte{"gossip": r.app.Reap(0), "block": r.prepare()} {
+			if len(txs) != want || len(inner(t, txs)) != 9 || ledger.IsFrame(txs[0]) != (frameTxs != 1) {
+				t.Errorf("frames of %d in %s: %d carry %d transactions", frameTxs, what, len(txs), len(inner(t, txs)))
+			}
+		}
+		r.decide(r.prepare())
+		if o := r.outcome(idOf(raws[8])); o.Status != StatusCommitted {
+			t.Errorf("frames of %d: %s", frameTxs, o.Status)
+		}
+	}
+}

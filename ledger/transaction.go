@@ -15,8 +15,9 @@ type TxID = crypto.Hash
 // bodyVersion is the only version of a body so far.
 const bodyVersion = 1
 
-// Transaction is a signed transaction whose shape has been checked. It is not changed after decoding,
-// except that a caller who finds a fault, such as a bad signature, sets Fault before executing it.
+// Transaction is a signed transaction whose shape has been checked. What it holds may alias Raw. It is not
+// changed after decoding, except that a caller who finds a fault, such as a bad signature, sets Fault before
+// executing it.
 type Transaction struct {
 	ID       TxID
 	Raw      []byte // as it came; not copied
