@@ -73,10 +73,13 @@ func TestCrashImages(t *testing.T) {
 			t.Errorf("the chain has no write named %s", want)
 		}
 	}
+	counts := countOutcomes(t, "power cut just before or after a write")
 	for i, image := range images {
 		t.Run(fmt.Sprintf("%03d-%s-height-%d", i, image.point, image.head), func(t *testing.T) {
 			t.Parallel()
+			counts.try()
 			checkImage(t, m, image, uint64(i))
+			counts.end(true)
 		})
 	}
 }
@@ -162,10 +165,13 @@ func TestFailedWrites(t *testing.T) {
 	notShort(t)
 	m := crashModel()
 	_, names := takeNames(t, m)
+	counts := countOutcomes(t, "write that fails, lost or kept")
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			counts.try()
 			failWrite(t, m, name)
+			counts.end(true)
 		})
 	}
 }

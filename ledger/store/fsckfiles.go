@@ -1,7 +1,7 @@
 package store
 
 import (
-	"encoding/binary"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +18,10 @@ import (
 // checkTables reads every table of Badger and compares the checksums of its blocks. It reports whether Badger
 // can open them: it ends the process when it meets a broken index, so such a table is as far as a check gets.
 func (f *fsck) checkTables() (whole bool, err error) {
-	paths, err := filepath.Glob(filepath.Join(f.options.Dir, "*.sst"))
+	paths, err := tablePaths(f.options.Dir)
 	if err != nil {
 		return false, fmt.Errorf("check store: %w", err)
 	}
-	slices.Sort(paths)
 	whole = true
 	for i, path := range paths {
 		if err := f.step("files", uint64(i), uint64(len(paths))); err != nil {
@@ -49,7 +48,7 @@ func (f *fsck) checkTables() (whole bool, err error) {
 // checkTable checks one table. Whether it opens is found out in two steps: of lengths that point outside of the
 // file Badger would end the process, of everything else it complains.
 func checkTable(data []byte) (opens bool, err error) {
-	if !lengthsHold(data) {
+	if !lengthsHold(bytes.NewReader(data), int64(len(data))) {
 		return false, errors.New("a length at its end is damaged")
 	}
 	t, err := openTable(data)
@@ -60,23 +59,6 @@ func checkTable(data []byte) (opens bool, err error) {
 		return true, errors.New("a block differs from its checksum")
 	}
 	return true, nil
-}
-
-// lengthsHold follows the two lengths at the end of a table: that of the index's checksum, and before it that
-// of the index.
-func lengthsHold(data []byte) bool {
-	rest := uint64(len(data))
-	for range 2 {
-		if rest < 4 {
-			return false
-		}
-		n := uint64(binary.BigEndian.Uint32(data[rest-4 : rest]))
-		if rest -= 4; n > rest {
-			return false
-		}
-		rest -= n
-	}
-	return true
 }
 
 // openTable opens a table in memory. Badger panics where it would name a file that has no name here.

@@ -102,10 +102,12 @@ func TestKilledAtWrites(t *testing.T) {
 	m := crashModel()
 	points, _ := takeNames(t, m)
 	rng := rand.New(rand.NewPCG(testSeed(t), 0))
-	for point := 1 + rng.IntN(80); point <= points; point++ {
-		if !*fullFlag {
-			point = min(point+rng.IntN(80), points)
-		}
+	counts := countOutcomes(t, "kill -9 just before or after a write")
+	step := 160 // at random; with -store.full a fixed part of those that TestCrashImages tries all of
+	if *fullFlag {
+		step = 8
+	}
+	for point := 1 + rng.IntN(step); point <= points; point += 1 + rng.IntN(step) {
 		t.Run(fmt.Sprintf("write-%d", point), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -114,7 +116,9 @@ func TestKilledAtWrites(t *testing.T) {
 			if finished {
 				t.Fatalf("the child ended by itself at height %d", height)
 			}
+			counts.try()
 			checkKilled(t, m, dir, height, uint64(point))
+			counts.end(true)
 		})
 	}
 }
@@ -126,6 +130,7 @@ func TestKillStorm(t *testing.T) {
 	rng := rand.New(rand.NewPCG(testSeed(t), 99))
 	dir := t.TempDir()
 	kills := 0
+	counts := countOutcomes(t, "kill -9 at any moment")
 	for finished, height := false, uint64(0); !finished; {
 		cmd, lines := child(t, dir, 0)
 		lines.Scan() // it is open
@@ -138,9 +143,10 @@ func TestKillStorm(t *testing.T) {
 		if !finished {
 			kills++
 		}
+		counts.try()
 		checkLeft(t, m, dir, height, uint64(kills))
+		counts.end(true)
 	}
-	t.Logf("%d kills", kills)
 }
 
 // checkKilled looks at what a killed process left and completes its chain.

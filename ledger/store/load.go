@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -60,8 +61,11 @@ func (s *Store) load() error {
 func (l *loader) readHeads() error {
 	s := l.s
 	lowest, err := s.heads(l.txn, 0, math.MaxUint64, 1)
-	if err != nil || len(lowest) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(lowest) == 0 {
+		return l.checkNothing()
 	}
 	if want := s.options.Genesis; !want.IsZero() && lowest[0].Genesis != want {
 		return fmt.Errorf("it belongs to the chain of genesis %s, not to that of genesis %s", lowest[0].Genesis, want)
@@ -96,6 +100,20 @@ func (l *loader) readHeads() error {
 		// Only above genesis may there be a gap: a chain can begin at any height.
 		if low, high := l.heads[i-1].Height, l.heads[i].Height; high != low+1 && low > 0 {
 			return fmt.Errorf("head %d is missing, although there is a head %d", low+1, high)
+		}
+	}
+	return nil
+}
+
+// checkNothing refuses what lacks a head without being empty: Badger takes a damaged block for one that is not
+// there. Only chunks of a change record can be there before the first head.
+func (l *loader) checkNothing() error {
+	for _, kind := range []byte{kindMark, kindFlat, kindBucket, kindReplay, kindOutcome, kindRefusal, kindHistory, kindOrigin} {
+		err := eachKey(l.txn, []byte{kind}, func(item *badger.Item) (bool, error) {
+			return false, errors.New("there is no head, although there is this: the data is damaged; restore this node's data from a copy, or let it catch up from nothing")
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

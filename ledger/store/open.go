@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tetradledger/tetrad/crypto/merkle"
 )
@@ -64,16 +65,38 @@ func (s *Store) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if s.db, err = openBadger(s.options); err == nil {
-		err = s.load()
-	}
+	err = s.openData()
 	switch {
 	case half && !s.durable:
-		return ErrHalfRestored // whatever Badger makes of the rest
+		return ErrHalfRestored // whatever becomes of the rest
 	case half && err == nil:
 		return s.dropMarker() // the head is written last, so it did end
 	}
 	return err
+}
+
+// openData opens the database and loads the state. Damage of a table may make Badger panic: that is an error if
+// there is such damage, and a bug if there is none.
+func (s *Store) openData() (err error) {
+	dir := s.options.Dir
+	defer func() {
+		if cause := recover(); cause != nil {
+			words, _, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(cause)), "\n")
+			reason := fmt.Errorf("the database cannot read its files: %s", words)
+			if err = nameDamage(dir, reason); !errors.As(err, new(ErrDamaged)) {
+				panic(cause)
+			}
+		} else if err != nil {
+			err = nameDamage(dir, err)
+		}
+	}()
+	if err := checkTableEnds(dir); err != nil {
+		return err
+	}
+	if s.db, err = openBadger(s.options); err != nil {
+		return err
+	}
+	return s.load()
 }
 
 // halfRestored reports whether the directory says that a restore did not end.

@@ -53,7 +53,7 @@ func TestRandom(t *testing.T) {
 	if *seedFlag != 0 || testing.Short() {
 		seeds = seeds[1:]
 	}
-	for n := uint64(2); *fullFlag && n < 30; n++ {
+	for n := uint64(2); *fullFlag && n < 10; n++ {
 		seeds = append(seeds, n)
 	}
 	for _, seed := range seeds {

@@ -240,16 +240,17 @@ func (r *Restore) flushOpen() error {
 }
 
 // Finish reads back what was written, compares its root, and makes the height durable. The store can be opened
-// afterwards. After an error only Abort is left.
+// afterwards. After an error only Abort is left. An error may come even though the height is durable; then Abort
+// leaves it, as a crash would.
 func (r *Restore) Finish() (Head, error) {
 	if r.failed != nil {
 		return Head{}, r.failed
 	}
+	r.failed = errors.New("the restore has ended")
 	if err := r.finish(); err != nil {
 		r.failed = fmt.Errorf("finish the restore of height %d: %w", r.head.Height, err)
 		return Head{}, r.failed
 	}
-	r.ended = true
 	return r.head.Head, nil
 }
 
@@ -283,14 +284,13 @@ func (r *Restore) finish() error {
 	if err != nil {
 		return err
 	}
-	if err := r.s.db.Close(); err != nil {
-		return err
-	}
+	r.ended = true
+	err = r.s.db.Close()
 	r.s.db = nil
-	if err := r.s.dropMarker(); err != nil {
-		return err
+	if err == nil {
+		err = r.s.dropMarker()
 	}
-	return r.s.closeFiles()
+	return errors.Join(err, r.s.closeFiles())
 }
 
 // readBack builds the state from what is on disk and compares its root.
@@ -332,7 +332,7 @@ func (s *Store) dropMarker() error {
 	})
 }
 
-// Abort gives the restore up and empties the directory. After Finish it does nothing.
+// Abort gives the restore up and empties the directory. Once the height is durable it does nothing.
 func (r *Restore) Abort() error {
 	if r.ended {
 		return nil
