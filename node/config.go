@@ -29,6 +29,7 @@ type Config struct {
 	Store     StoreConfig     `mapstructure:"store"`
 	Snapshots SnapshotsConfig `mapstructure:"snapshots"`
 	Memory    MemoryConfig    `mapstructure:"memory"`
+	Ablation  AblationConfig  `mapstructure:"ablation"`
 	Log       LogConfig       `mapstructure:"log"`
 
 	// NewValidatorState lets a validator whose record of what it signed last is lost begin a new one, from which on
@@ -98,6 +99,8 @@ type StoreConfig struct {
 	// KeepVersions is how many past heights stay readable from memory, and KeepHeights from disk.
 	KeepVersions int    `mapstructure:"keep_versions"`
 	KeepHeights  uint64 `mapstructure:"keep_heights"`
+	// KeepHistory is how many heights back the histories of accounts go at least; 0 keeps all, -1 none.
+	KeepHistory int64 `mapstructure:"keep_history"`
 	// KeepBlocks is how many of CometBFT's blocks are kept at least; 0 keeps all. See retention for what keeps
 	// more of them.
 	KeepBlocks uint64 `mapstructure:"keep_blocks"`
@@ -122,6 +125,21 @@ type MemoryConfig struct {
 	HeadroomBytes int64 `mapstructure:"headroom_bytes"`
 	// LimitBytes is a soft limit of the whole process; 0 sets none.
 	LimitBytes int64 `mapstructure:"limit_bytes"`
+}
+
+// AblationConfig switches off, one by one, what makes a node fast, so that measurements can tell what each is worth.
+// Nodes that differ here agree on everything; none of it belongs into a network in use.
+type AblationConfig struct {
+	// FrameTxs bounds the transactions of a frame; 1: no frames, 0: the ledger's bound.
+	FrameTxs int `mapstructure:"frame_txs"`
+	// NoSpeculation executes a block only once it is decided.
+	NoSpeculation bool `mapstructure:"no_speculation"`
+	// PortableVerify does without the fast batch equation, and KeysCached bounds the cache of expanded keys that it
+	// then needs; negative: none, 0: the default.
+	PortableVerify bool `mapstructure:"portable_verify"`
+	KeysCached     int  `mapstructure:"keys_cached"`
+	// VerifyBatch bounds the signatures of one batch; 0: the default.
+	VerifyBatch int `mapstructure:"verify_batch"`
 }
 
 // LogConfig says what is logged and how.
@@ -251,6 +269,9 @@ func (c Config) validateLimits() []error {
 	}
 	if c.Store.KeepVersions < 2 {
 		fault("store.keep_versions: %d is less than 2: readers of the last height would lose it with the next block", c.Store.KeepVersions)
+	}
+	if c.Store.KeepHistory < -1 {
+		fault("store.keep_history: %d is neither a number of heights, nor 0 for all, nor -1 for none", c.Store.KeepHistory)
 	}
 	if c.Store.DiskFreeMin < diskFreeFloor {
 		fault("store.disk_free_min: %d is less than %d: the node stops at that in any case", c.Store.DiskFreeMin, uint64(diskFreeFloor))
