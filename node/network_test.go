@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -55,18 +56,46 @@ func newNetwork(t *testing.T, validators int, libp2p bool) *network {
 	return n
 }
 
+// TestMain gives nodes all the time they need to stop.
+func TestMain(m *testing.M) {
+	stopPatience = soon
+	os.Exit(m.Run())
+}
+
 // freePorts finds a base port from which all ports of a network are free. It stays below the ports that the
-// system gives to outgoing connections, one of which could take a port between this look and its use.
+// system gives to outgoing connections, one of which could take a port between this look and its use. It
+// holds the last port of each validator's ten, so that tests in other processes look elsewhere.
 func freePorts(t *testing.T, validators int) int {
 	t.Helper()
-	for range 100 {
-		base := 10_000 + rand.IntN(20_000)
-		if allFree(base, validators*PortStep) {
+	for range 1000 {
+		base := 10_000 + PortStep*rand.IntN(1000)
+		if claim(t, base, validators) {
 			return base
 		}
 	}
 	t.Fatal("no free ports")
 	return 0
+}
+
+func claim(t *testing.T, base, validators int) bool {
+	var claims []net.Listener
+	for i := range validators {
+		from := base + i*PortStep
+		l, err := net.Listen("tcp", localAddress(from, PortStep-1))
+		if err == nil {
+			claims = append(claims, l)
+		}
+		if err != nil || !allFree(from, portsUsed) {
+			for _, l := range claims {
+				_ = l.Close()
+			}
+			return false
+		}
+	}
+	for _, l := range claims {
+		t.Cleanup(func() { _ = l.Close() })
+	}
+	return true
 }
 
 func allFree(base, count int) bool {
@@ -107,6 +136,10 @@ func (n *network) start(i int, flags Overrides, opts ...Option) {
 		n.t.Fatal(err)
 	}
 	config.Store.DiskFreeMin = diskFreeFloor // a test machine may be fuller than a validator should be
+	config.Engine.RPC.TimeoutBroadcastTxCommit = soon
+	if config.Store.KeepVersions == Default("", ProfileLAN).Store.KeepVersions {
+		config.Store.KeepVersions = 1000 // a slow test asks for heights that are long past
+	}
 	node, err := New(config, n.testLogger(i), opts...)
 	if err != nil {
 		n.t.Fatal(err)
@@ -165,7 +198,7 @@ func (n *network) transfer() []byte {
 	nonce[0], nonce[1] = byte(n.nonce>>8), byte(n.nonce)
 	body := ledger.Body{
 		Version: 1, ChainId: n.layout.ChainID, Actor: from[:], Nonce: nonce,
-		ValidUntilMs: uint64(time.Now().Add(30 * time.Second).UnixMilli()),
+		ValidUntilMs: uint64(time.Now().Add(soon).UnixMilli()),
 		Ops: []ledger.Op{{Kind: &ledger.Op_Transfer{Transfer: &ledger.Transfer{
 			To: bob[:], Asset: asset[:], Amount: ledger.Amount{Lo: 1}.Bytes(),
 		}}}},

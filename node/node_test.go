@@ -73,7 +73,7 @@ func TestPortTaken(t *testing.T) {
 	if err := n.Stop(); err != nil {
 		t.Errorf("stop again: %v", err)
 	}
-	if !allFree(c.basePort(), PortStep) {
+	if !allFree(c.basePort(), portsUsed) {
 		t.Error("a port stays open")
 	}
 }

@@ -56,8 +56,14 @@ func (n *network) header(i int, height uint64) *cmttypes.LightBlock {
 	return block
 }
 
-// get asks a node's HTTP API and expects a status; headers come in pairs.
+// get asks a node's HTTP API and expects a status, for which it waits while the node is not so far; headers
+// come in pairs.
 func (n *network) get(i int, path string, status int, into any, headers ...string) {
+	n.t.Helper()
+	n.until(path, func() bool { return n.tryGet(i, path, status, into, headers...) })
+}
+
+func (n *network) tryGet(i int, path string, status int, into any, headers ...string) bool {
 	n.t.Helper()
 	request, err := http.NewRequest(http.MethodGet, n.layout.Nodes[i].API+path, nil)
 	n.must(err)
@@ -70,13 +76,17 @@ func (n *network) get(i int, path string, status int, into any, headers ...strin
 	n.must(err)
 	n.must(response.Body.Close())
 	if response.StatusCode != status {
+		if response.StatusCode == http.StatusServiceUnavailable {
+			return false
+		}
 		n.t.Fatalf("%s: %s %s", path, response.Status, data)
 	}
 	if raw, is := into.(*[]byte); is {
 		*raw = data
-		return
+		return true
 	}
 	n.must(json.Unmarshal(data, into))
+	return true
 }
 
 // checkLight: headers form a chain from the genesis document on, up to the newest.
