@@ -134,6 +134,7 @@ func (s *state) apply(t *Transaction) (int, error) {
 	actor := t.Actor()
 	for i := range t.Body.Ops {
 		op := &t.Body.Ops[i]
+		s.tag = Tag{TxID: t.ID, Op: uint8(i)}
 		operation, _ := op.kind()
 		if err := operation.apply(s, op.ActorOr(actor)); err != nil {
 			return i + 1, err

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -22,6 +23,7 @@ func ExecuteGenesis(p Params, ops []GenesisOp, timeMS uint64) (Outcome, error) {
 	s := emptyState(nothing{}, 0, timeMS, len(ops))
 	s.params = p
 	for i := range ops {
+		binary.BigEndian.PutUint64(s.tag.TxID[:], uint64(i)+1) // no transaction's id
 		if err := s.applyGenesis(&ops[i]); err != nil {
 			return Outcome{}, fmt.Errorf("operation %d: %w", i, err)
 		}

@@ -21,6 +21,11 @@ func someLeaves() map[string]struct{ key, leaf []byte } {
 	}
 	asset := Asset{Code: "usd", Scale: 2, Issuer: alice.address, MaxSupply: SupplyMax, Supply: Amount{Lo: 1250}}
 	entry := Entry{Version: 7, ModifiedHeight: 3, Value: []byte("blue")}
+	counter := Entry{Kind: KindCounter, Sum: Sum{Negative: true, Magnitude: Amount{Hi: 1, Lo: 5}}}
+	last := Entry{Kind: KindLast, Value: []byte("blue"), Depth: 9, Tag: Tag{TxID: TxID{3}, Op: 2}}
+	items := []Item{{Tag{TxID: TxID{1}}, []byte("red")}, {Tag{TxID: TxID{1}, Op: 4}, []byte("blue")}}
+	multi := Entry{Kind: KindMulti, Items: items, Removed: []Removed{{Tag{TxID: TxID{2}}, testTimeMS}}}
+	set := Entry{Kind: KindSet, Items: items}
 	validator := Validator{KeyType: crypto.KeyEd25519, PublicKey: alice.public, Power: 10, Name: "v1", Faults: 1, LastFaultHeight: 2}
 	ids := []crypto.ValidatorID{{1}, {2}}
 	namespace := Namespace{Entries: 300}
@@ -29,6 +34,10 @@ func someLeaves() map[string]struct{ key, leaf []byte } {
 		"page":       {KeyPage(alice.address, 1), AppendPage(nil, account.Balances)},
 		"asset":      {KeyAsset(usd), asset.Append(nil)},
 		"entry":      {KeyEntry(alice.address, "config/colour"), entry.Append(nil)},
+		"counter":    {KeyEntry(alice.address, "visits"), counter.Append(nil)},
+		"last":       {KeyEntry(alice.address, "status"), last.Append(nil)},
+		"multi":      {KeyEntry(alice.address, "draft"), multi.Append(nil)},
+		"set":        {KeyEntry(alice.address, "friends"), set.Append(nil)},
 		"namespace":  {KeyNamespace(alice.address), namespace.Append(nil)},
 		"validator":  {KeyValidator(validator.ID()), validator.Append(nil)},
 		"validators": {KeyValidators(), AppendValidators(nil, ids)},
@@ -70,8 +79,8 @@ func TestLeavesAreStrict(t *testing.T) {
 			t.Errorf("%s: a trailing byte: %v", name, err)
 		}
 		other := bytes.Clone(l.leaf)
-		other[0] = 2
-		if err := decodeLeaf(l.key[0], other); err == nil || !strings.Contains(err.Error(), "version 2 is not known") {
+		other[0] = 99
+		if err := decodeLeaf(l.key[0], other); err == nil || !strings.Contains(err.Error(), "version 99 is not known") {
 			t.Errorf("%s: another version: %v", name, err)
 		}
 	}
@@ -130,10 +139,33 @@ func TestLeafBounds(t *testing.T) {
 		"asset supply above max": {PrefixAsset, asset(Asset{Code: "a", Supply: Amount{Lo: 1}}), "supply out of bounds"},
 		"asset max above all":    {PrefixAsset, asset(Asset{Code: "a", MaxSupply: Amount{Hi: 1 << 32}}), "supply out of bounds"},
 		"entry longest":          {PrefixEntry, entry(Entry{Version: 1, Value: make([]byte, 4096)}), ""},
-		"entry too long":         {PrefixEntry, entry(Entry{Version: 1, Value: make([]byte, 4097)}), "length out of bounds"},
-		"entry empty":            {PrefixEntry, entry(Entry{Version: 1}), "length out of bounds"},
-		"entry version":          {PrefixEntry, entry(Entry{Value: []byte{1}}), "version or length out of bounds"},
+		"entry too long":         {PrefixEntry, entry(Entry{Version: 1, Value: make([]byte, 4097)}), "a value of 4097 bytes, must have 1 to 4096"},
+		"entry empty":            {PrefixEntry, entry(Entry{Version: 1}), "a value of 0 bytes, must have 1 to 4096"},
+		"entry version":          {PrefixEntry, entry(Entry{Value: []byte{1}}), "the version is zero"},
 		"namespace empty":        {PrefixNamespace, (&Namespace{}).Append(nil), "it counts no entry"},
+		"counter zero":           {PrefixEntry, entry(Entry{Kind: KindCounter}), "the sum is zero"},
+		"counter largest":        {PrefixEntry, entry(Entry{Kind: KindCounter, Sum: Sum{true, amountMax}}), ""},
+		"counter sign":           {PrefixEntry, append([]byte{2, 1, 2}, make([]byte, 16)...), "a sign that is not known"},
+		"last empty":             {PrefixEntry, entry(Entry{Kind: KindLast, Depth: 1}), ""},
+		"last longest":           {PrefixEntry, entry(Entry{Kind: KindLast, Depth: 1, Value: make([]byte, 4096)}), ""},
+		"last too long":          {PrefixEntry, entry(Entry{Kind: KindLast, Depth: 1, Value: make([]byte, 4097)}), "a value of 4097 bytes"},
+		"last without depth":     {PrefixEntry, entry(Entry{Kind: KindLast}), "the depth is zero"},
+		"multi most":             {PrefixEntry, entry(Entry{Kind: KindMulti, Items: someItems(16, 1024)}), ""},
+		"multi too many":         {PrefixEntry, entry(Entry{Kind: KindMulti, Items: someItems(17, 1)}), "17 items, at most 16 allowed"},
+		"multi too long":         {PrefixEntry, entry(Entry{Kind: KindMulti, Items: someItems(1, 1025)}), "a value of 1025 bytes"},
+		"set most":               {PrefixEntry, entry(Entry{Kind: KindSet, Items: someItems(128, 64)}), ""},
+		"set too many":           {PrefixEntry, entry(Entry{Kind: KindSet, Items: someItems(129, 1)}), "129 items, at most 128 allowed"},
+		"set too long":           {PrefixEntry, entry(Entry{Kind: KindSet, Items: someItems(1, 65)}), "a value of 65 bytes"},
+		"set empty element":      {PrefixEntry, entry(Entry{Kind: KindSet, Items: someItems(1, 0)}), "a value of 0 bytes"},
+		"set empty":              {PrefixEntry, entry(Entry{Kind: KindSet}), "it holds nothing"},
+		"set order":              {PrefixEntry, entry(Entry{Kind: KindSet, Items: append(someItems(2, 1), someItems(1, 1)...)}), "items are not ascending"},
+		"set most removed":       {PrefixEntry, entry(Entry{Kind: KindSet, Removed: someRemoved(64)}), ""},
+		"set many removed":       {PrefixEntry, entry(Entry{Kind: KindSet, Removed: someRemoved(65)}), "65 removed, at most 64 allowed"},
+		"set removed order":      {PrefixEntry, entry(Entry{Kind: KindSet, Removed: append(someRemoved(2), someRemoved(1)...)}), "removed are not ascending"},
+		"set removed for ever":   {PrefixEntry, entry(Entry{Kind: KindSet, Removed: make([]Removed, 1)}), "one has no end"},
+		"set there and removed":  {PrefixEntry, entry(Entry{Kind: KindSet, Items: someItems(1, 1), Removed: someRemoved(1)}), "both there and removed"},
+		"entry of no kind":       {PrefixEntry, []byte{2, 0}, "kind 0 is not known"},
+		"entry of a later kind":  {PrefixEntry, []byte{2, 5}, "kind 5 is not known"},
 		"validator most power":   {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key, Power: 1 << 40}), ""},
 		"validator much power":   {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key, Power: 1<<40 + 1}), "bad power"},
 		"validator longest name": {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key, Name: strings.Repeat("n", 70)}), ""},
@@ -156,6 +188,20 @@ func TestLeafBounds(t *testing.T) {
 	if err := decodeLeaf(PrefixAccount, bad); err == nil || !strings.Contains(err.Error(), "policy member of unknown kind 2") {
 		t.Errorf("unknown kind of member: %v", err)
 	}
+}
+
+func someItems(n, size int) (items []Item) {
+	for i := range n {
+		items = append(items, Item{Tag: Tag{TxID: TxID{byte(i)}, Op: 1}, Value: make([]byte, size)})
+	}
+	return items
+}
+
+func someRemoved(n int) (removed []Removed) {
+	for i := range n {
+		removed = append(removed, Removed{Tag: Tag{TxID: TxID{byte(i)}, Op: 1}, UntilMS: 1})
+	}
+	return removed
 }
 
 func ascending(n int) (ids []crypto.ValidatorID) {

@@ -29,6 +29,21 @@ const (
 	EntryPathMax  = 128
 	EntryValueMax = 4096
 
+	// SetItemsMax and SetElementMax keep the leaf of a set, which every change of it writes anew, at 12 KiB.
+	SetItemsMax   = 128
+	SetElementMax = 64
+	// MultiItemsMax is more authors than write one register at once and do not know of each other.
+	MultiItemsMax = 16
+	MultiValueMax = 1024
+	// RemovedMax bounds the writes that an entry remembers as removed before they came; each for the lifetime of
+	// a transaction.
+	RemovedMax = 64
+	// SeenMax lets one operation name most of what a set can hold; more take further operations.
+	SeenMax = 64
+	// LastDepthAhead is how many writes that follow on each other may come into one block, at the least: those
+	// made on one side of a partition before anything is committed.
+	LastDepthAhead = 1024
+
 	// PolicyMembersMax bounds the work of checking an account's authority.
 	PolicyMembersMax = 32
 	// LanesMax bounds the account leaf, which carries the last sequence number of each lane.

@@ -15,9 +15,11 @@ type model struct {
 	height   uint64
 	timeMS   uint64
 	revision uint64
+	tag      Tag // of the operation being executed
 	accounts map[crypto.Address]*modelAccount
 	assets   map[crypto.Hash]*modelAsset
 	entries  map[crypto.Address]map[string]Entry
+	merging  map[entryID]modelMerging
 	seen     map[TxID]Code
 	buckets  map[uint64]uint64
 }
@@ -39,7 +41,7 @@ type modelAsset struct {
 func newModel(p Params) *model {
 	return &model{
 		params: p, accounts: map[crypto.Address]*modelAccount{}, assets: map[crypto.Hash]*modelAsset{},
-		entries: map[crypto.Address]map[string]Entry{}, seen: map[TxID]Code{}, buckets: map[uint64]uint64{},
+		entries: map[crypto.Address]map[string]Entry{}, merging: map[entryID]modelMerging{}, seen: map[TxID]Code{}, buckets: map[uint64]uint64{},
 	}
 }
 
@@ -69,6 +71,10 @@ func (m *model) copy() *model {
 		for path, e := range entries {
 			c.entries[id][path] = e
 		}
+	}
+	c.merging = map[entryID]modelMerging{}
+	for id, e := range m.merging {
+		c.merging[id] = e.copy()
 	}
 	return &c
 }
@@ -103,6 +109,7 @@ func (m *model) transaction(t *Transaction, r *Receipt) *model {
 	after := m.copy()
 	touched := map[crypto.Address]bool{t.Actor(): true}
 	for i := range t.Body.Ops {
+		after.tag = Tag{TxID: t.ID, Op: uint8(i)}
 		if code := after.op(&t.Body.Ops[i], t.Actor(), touched); code != 0 {
 			r.Code, r.Op = uint32(code), uint32(i+1)
 			after = m
@@ -214,6 +221,8 @@ func (m *model) op(op *Op, actor crypto.Address, touched map[crypto.Address]bool
 		return m.put(kind.Put, actor)
 	case *Op_Assert:
 		return m.assert(kind.Assert)
+	default:
+		return m.merge(op, actor)
 	}
 	return 0
 }
@@ -302,6 +311,13 @@ func (m *model) put(x *Put, actor crypto.Address) Code {
 	if m.entries[actor] == nil {
 		m.entries[actor] = map[string]Entry{}
 	}
+	if id := (entryID{actor, x.Path}); m.merging[id].there() {
+		if len(x.Value) > 0 || x.IfVersion != nil {
+			return CodeKindMismatch
+		}
+		delete(m.merging, id)
+		return 0
+	}
 	e, exists := m.entries[actor][x.Path]
 	if x.IfVersion != nil && x.IfVersion.Version != e.Version {
 		return CodeVersionConflict
@@ -335,6 +351,9 @@ func (m *model) assert(x *Assert) Code {
 			return CodeAssertFailed
 		}
 	case *Assert_Entry:
+		if m.merging[entryID{crypto.Address(that.Entry.Namespace), that.Entry.Path}].there() {
+			return CodeAssertFailed
+		}
 		if m.entries[crypto.Address(that.Entry.Namespace)][that.Entry.Path].Version != that.Entry.Version {
 			return CodeAssertFailed
 		}
@@ -366,14 +385,8 @@ func (m *model) compare(t tester, state memory) {
 			t.Fatalf("asset %s is %+v, should be %+v: %v", id, got, a, err)
 		}
 	}
+	m.compareMerging(t, take)
 	for namespace, entries := range m.entries {
-		if leaf := take(KeyNamespace(namespace)); len(entries) > 0 {
-			if n, err := DecodeNamespace(leaf); err != nil || n.Entries != uint64(len(entries)) {
-				t.Fatalf("the namespace of %s counts %d entries, should count %d: %v", namespace, n.Entries, len(entries), err)
-			}
-		} else if leaf != nil {
-			t.Fatalf("the namespace of %s is empty and has a leaf", namespace)
-		}
 		for path, e := range entries {
 			got, err := DecodeEntry(take(KeyEntry(namespace, path)))
 			if err != nil || got.Version != e.Version || got.ModifiedHeight != e.ModifiedHeight || !bytes.Equal(got.Value, e.Value) {

@@ -47,6 +47,11 @@ var opKinds = [...]opKind{
 	{"set_asset", 4, false, func(op *Op) operation { return orNil(op.GetSetAsset()) }, parseSetAsset},
 	{"put", 5, false, func(op *Op) operation { return orNil(op.GetPut()) }, parsePut},
 	{"assert", 6, false, func(op *Op) operation { return orNil(op.GetAssert()) }, parseAssert},
+	{"add", 16, false, func(op *Op) operation { return orNil(op.GetAdd()) }, parseAdd},
+	{"set_add", 17, false, func(op *Op) operation { return orNil(op.GetSetAdd()) }, parseSetAdd},
+	{"set_remove", 18, false, func(op *Op) operation { return orNil(op.GetSetRemove()) }, parseSetRemove},
+	{"write_last", 19, false, func(op *Op) operation { return orNil(op.GetWriteLast()) }, parseWriteLast},
+	{"write_multi", 20, false, func(op *Op) operation { return orNil(op.GetWriteMulti()) }, parseWriteMulti},
 	{"set_validator", 7, true, func(op *Op) operation { return orNil(op.GetSetValidator()) }, parseSetValidator},
 }
 

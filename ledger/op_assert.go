@@ -58,6 +58,9 @@ func (m *Assert) apply(s *state, _ crypto.Address) error {
 		if err != nil {
 			return err
 		}
+		if c.exists && c.value.Kind != KindRegister {
+			return reject(CodeAssertFailed, "%s is a %s, which has no version", that.Entry.Path, c.value.Kind)
+		}
 		if c.value.Version != that.Entry.Version {
 			return reject(CodeAssertFailed, "%s is at version %d, not %d", that.Entry.Path, c.value.Version, that.Entry.Version)
 		}

@@ -1,10 +1,6 @@
 package ledger
 
-import (
-	"encoding/base64"
-
-	"github.com/tetradledger/tetrad/crypto"
-)
+import "github.com/tetradledger/tetrad/crypto"
 
 func (m *Put) validate(crypto.Address) *Reject {
 	if r := checkPath(m.Path); r != nil {
@@ -17,11 +13,15 @@ func (m *Put) validate(crypto.Address) *Reject {
 }
 
 // apply writes or deletes an entry in the actor's namespace. Every write gets a new revision number of the
-// whole ledger; deleting what is not there does nothing.
+// whole ledger; deleting what is not there does nothing. An entry of every kind can be deleted, which, other than
+// the operations of its kind, does depend on what comes before it.
 func (m *Put) apply(s *state, actor crypto.Address) error {
 	c, err := s.entries.get(s, entryID{namespace: actor, path: m.Path})
 	if err != nil {
 		return err
+	}
+	if c.exists && c.value.Kind != KindRegister && (len(m.Value) > 0 || m.IfVersion != nil) {
+		return reject(CodeKindMismatch, "%s is a %s", m.Path, c.value.Kind)
 	}
 	if m.IfVersion != nil && m.IfVersion.Version != c.value.Version {
 		return reject(CodeVersionConflict, "%s is at version %d, not %d", m.Path, c.value.Version, m.IfVersion.Version)
@@ -45,11 +45,7 @@ type jsonPut struct {
 
 func (m *Put) show(Names) any {
 	form := jsonPut{Path: m.Path}
-	if isText(m.Value) {
-		form.Value = string(m.Value)
-	} else {
-		form.ValueBase64 = base64.StdEncoding.EncodeToString(m.Value)
-	}
+	form.Value, form.ValueBase64 = jsonBytes(m.Value)
 	if m.IfVersion != nil {
 		form.IfVersion = &m.IfVersion.Version
 	}
@@ -57,13 +53,7 @@ func (m *Put) show(Names) any {
 }
 
 func parsePut(o *jsonObject) isOp_Kind {
-	m := &Put{Path: o.need("path"), Value: o.base64("value_base64")}
-	if text := o.text("value"); text != "" {
-		if m.Value != nil {
-			o.r.fail(o.path, "value and value_base64 are both present")
-		}
-		m.Value = []byte(text)
-	}
+	m := &Put{Path: o.need("path"), Value: o.bytes("value")}
 	if _, _, found := o.take("if_version"); found {
 		m.IfVersion = &IfVersion{Version: o.number("if_version", 1<<64-1)}
 	}

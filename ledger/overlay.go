@@ -50,6 +50,7 @@ type state struct {
 	validators table[crypto.ValidatorID, Validator]
 	ids        table[struct{}, []crypto.ValidatorID]
 
+	tag     Tag    // of the operation that is being executed
 	txSeq   uint64 // counts transactions, so that each saves an object once
 	bytes   arena
 	touched []crypto.Address // room for the lists of touched accounts

@@ -37,6 +37,7 @@ func newUniverse() *universe {
 func (u *universe) genesis() []GenesisOp {
 	mint := u.parties[4].address
 	ops := []GenesisOp{{Actor: mint, Op: opSetAsset("usd", 2)}, {Actor: mint, Op: opSetAsset("eur", 0)}}
+	ops[1].Op.GetSetAsset().MaxSupply = []byte{2, 0} // what there may be of it can be raised by mistake
 	for _, p := range u.parties[:4] {
 		ops = append(ops, GenesisOp{Actor: mint, Op: opTransfer(p.address, "usd", 100)}, GenesisOp{Actor: mint, Op: opTransfer(p.address, "eur", 5)})
 	}
@@ -61,6 +62,9 @@ func (u *universe) op(t *rapid.T, actor party) Op {
 		return rapid.OneOf(rapid.Just(Amount{Lo: 1}), rapid.Map(rapid.Uint64Range(0, 120), func(n uint64) Amount { return Amount{Lo: n} }),
 			rapid.Just(SupplyMax), rapid.Just(amountMax), genAmount()).Draw(t, "amount").Bytes()
 	}
+	if rapid.IntRange(0, 5).Draw(t, "merges") == 5 {
+		return u.merging(t)
+	}
 	path := rapid.SampledFrom(u.paths)
 	switch rapid.SampledFrom([]string{"transfer", "set_account", "set_asset", "put", "assert", "transfer", "transfer", "put", "set_asset"}).Draw(t, "kind") {
 	case "transfer":
@@ -72,9 +76,11 @@ func (u *universe) op(t *rapid.T, actor party) Op {
 		}
 		return Op{Kind: &Op_SetAccount{SetAccount: m}}
 	case "set_asset":
-		m := &SetAsset{Code: rapid.SampledFrom(u.codes).Draw(t, "code"), Scale: rapid.SampledFrom([]uint32{0, 2, 1}).Draw(t, "scale")}
+		m := &SetAsset{Code: rapid.OneOf(rapid.SampledFrom(u.codes[:2]), rapid.SampledFrom(u.codes)).Draw(t, "code"), Scale: rapid.SampledFrom([]uint32{0, 2, 1}).Draw(t, "scale")}
 		if rapid.Bool().Draw(t, "limited") {
-			m.MaxSupply = amount()
+			if m.MaxSupply = amount(); rapid.Bool().Draw(t, "tight") {
+				m.MaxSupply = rapid.SampledFrom([][]byte{{2, 0}, {4, 0}}).Draw(t, "max")
+			}
 		}
 		return Op{Kind: &Op_SetAsset{SetAsset: m}}
 	case "put":
@@ -345,6 +351,7 @@ func TestPropertiesReachTheRules(t *testing.T) {
 		CodeOK, CodeBadSignature, CodeNotAuthorised, CodeUnusedSignature, CodeDuplicate, CodeExpired, CodeTooFarAhead, CodeLaneGap,
 		CodeLanePast, CodeBucketFull, CodeInsufficientFunds, CodeSupplyExceeded, CodeAssetNotFound, CodeAssetExists, CodeScaleFixed,
 		CodeSupplyAboveMax, CodeMaxSupplyRaised, CodeAccountExists, CodeVersionConflict, CodeAssertFailed,
+		CodeKindMismatch, CodeDepthAhead, CodeSeenTooFar,
 	} {
 		if seen[code] == 0 {
 			t.Errorf("%s was never reached", code)

@@ -68,6 +68,10 @@ const (
 	CodeAccountExists   Code = 605
 	CodeVersionConflict Code = 606
 	CodeAssertFailed    Code = 607
+	CodeKindMismatch    Code = 608
+	CodeEntryFull       Code = 609
+	CodeDepthAhead      Code = 610
+	CodeSeenTooFar      Code = 611
 )
 
 // Governance: only the network itself may do it.
@@ -169,6 +173,10 @@ var codes = []CodeInfo{
 	{CodeAccountExists, "account_exists", ClassState, "The account exists already.", false},
 	{CodeVersionConflict, "version_conflict", ClassState, "The entry is at another version.", false},
 	{CodeAssertFailed, "assert_failed", ClassState, "What the transaction asserts does not hold.", false},
+	{CodeKindMismatch, "kind_mismatch", ClassState, "The entry is of another kind than the operation is for.", false},
+	{CodeEntryFull, "entry_full", ClassState, "The entry holds as many values as it can hold.", false},
+	{CodeDepthAhead, "depth_ahead", ClassState, "The write claims to follow on more writes than there can have been.", false},
+	{CodeSeenTooFar, "seen_too_far", ClassState, "A pending write is said to be valid for longer than any can be.", false},
 
 	{CodeSystemOnly, "system_only", ClassGovernance, "The operation is reserved to the network's governance.", false},
 	{CodeValidatorsFull, "validators_full", ClassGovernance, "The network has as many validators as it can have.", false},

@@ -108,6 +108,13 @@ func vectorBodies() (names []string, bodies []Body, signers [][]party) {
 	add("write, compare and set, delete", body(put("config/colour", []byte("blue")),
 		Op{Kind: &Op_Put{Put: &Put{Path: "config/colour", Value: []byte{0, 255}, IfVersion: &IfVersion{Version: 7}}}},
 		Op{Kind: &Op_Put{Put: &Put{Path: "lock", Value: []byte("a"), IfVersion: &IfVersion{}}}}, put("old", nil)), alice)
+	add("operations that do not conflict", body(
+		Op{Kind: &Op_Add{Add: &Add{Path: "visits", Delta: 1 << 40}}}, Op{Kind: &Op_Add{Add: &Add{Path: "visits", Delta: -3}}},
+		Op{Kind: &Op_SetAdd{SetAdd: &SetAdd{Path: "friends", Element: []byte("bob")}}},
+		Op{Kind: &Op_SetRemove{SetRemove: &SetRemove{Path: "friends", Seen: []Seen{{Txid: usd[:]}, {Txid: usd[:], Op: 63, PendingUntilMs: testTimeMS + 5}}}}},
+		Op{Kind: &Op_WriteLast{WriteLast: &WriteLast{Path: "status", Value: []byte{0, 255}, Depth: 7}}},
+		Op{Kind: &Op_WriteMulti{WriteMulti: &WriteMulti{Path: "draft", Value: []byte("text"), Seen: []Seen{{Txid: usd[:], Op: 1}}}}},
+		Op{Kind: &Op_WriteMulti{WriteMulti: &WriteMulti{Path: "draft", Seen: []Seen{{Txid: usd[:], Op: 2}}}}}), alice)
 	add("assert", body(
 		Op{Kind: &Op_Assert{Assert: &Assert{That: &Assert_Balance{Balance: &AssertBalance{Account: bob.address[:], Asset: usd[:], Min: []byte{1}, Max: []byte{2, 0}}}}}},
 		Op{Kind: &Op_Assert{Assert: &Assert{That: &Assert_Entry{Entry: &AssertEntry{Namespace: bob.address[:], Path: "lock", Version: 9}}}}},
@@ -284,7 +291,7 @@ func readVectors(t *testing.T) vectors {
 	return v
 }
 
-var leafKinds = []string{"account", "page", "asset", "entry", "namespace", "validator", "validators", "params", "chain", "record", "bucket"}
+var leafKinds = []string{"account", "page", "asset", "entry", "counter", "last", "multi", "set", "namespace", "validator", "validators", "params", "chain", "record", "bucket"}
 
 // saysOf is what a leaf says, as JSON. Keys and values in it are base64, amounts their two 64-bit halves.
 func saysOf(t *testing.T, kind string, leaf []byte) json.RawMessage {
@@ -298,7 +305,7 @@ func saysOf(t *testing.T, kind string, leaf []byte) json.RawMessage {
 		says, err = DecodePage(leaf)
 	case "asset":
 		says, err = DecodeAsset(leaf)
-	case "entry":
+	case "entry", "counter", "last", "multi", "set":
 		says, err = DecodeEntry(leaf)
 	case "namespace":
 		says, err = DecodeNamespace(leaf)

@@ -200,6 +200,11 @@ type Op struct {
 	//	*Op_Put
 	//	*Op_Assert
 	//	*Op_SetValidator
+	//	*Op_Add
+	//	*Op_SetAdd
+	//	*Op_SetRemove
+	//	*Op_WriteLast
+	//	*Op_WriteMulti
 	Kind isOp_Kind `protobuf_oneof:"kind"`
 }
 
@@ -261,6 +266,21 @@ type Op_Assert struct {
 type Op_SetValidator struct {
 	SetValidator *SetValidator `protobuf:"bytes,7,opt,name=set_validator,json=setValidator,proto3,oneof" json:"set_validator,omitempty"`
 }
+type Op_Add struct {
+	Add *Add `protobuf:"bytes,16,opt,name=add,proto3,oneof" json:"add,omitempty"`
+}
+type Op_SetAdd struct {
+	SetAdd *SetAdd `protobuf:"bytes,17,opt,name=set_add,json=setAdd,proto3,oneof" json:"set_add,omitempty"`
+}
+type Op_SetRemove struct {
+	SetRemove *SetRemove `protobuf:"bytes,18,opt,name=set_remove,json=setRemove,proto3,oneof" json:"set_remove,omitempty"`
+}
+type Op_WriteLast struct {
+	WriteLast *WriteLast `protobuf:"bytes,19,opt,name=write_last,json=writeLast,proto3,oneof" json:"write_last,omitempty"`
+}
+type Op_WriteMulti struct {
+	WriteMulti *WriteMulti `protobuf:"bytes,20,opt,name=write_multi,json=writeMulti,proto3,oneof" json:"write_multi,omitempty"`
+}
 
 func (*Op_Transfer) isOp_Kind()     {}
 func (*Op_SetAccount) isOp_Kind()   {}
@@ -268,6 +288,11 @@ func (*Op_SetAsset) isOp_Kind()     {}
 func (*Op_Put) isOp_Kind()          {}
 func (*Op_Assert) isOp_Kind()       {}
 func (*Op_SetValidator) isOp_Kind() {}
+func (*Op_Add) isOp_Kind()          {}
+func (*Op_SetAdd) isOp_Kind()       {}
+func (*Op_SetRemove) isOp_Kind()    {}
+func (*Op_WriteLast) isOp_Kind()    {}
+func (*Op_WriteMulti) isOp_Kind()   {}
 
 func (m *Op) GetKind() isOp_Kind {
 	if m != nil {
@@ -318,6 +343,41 @@ func (m *Op) GetSetValidator() *SetValidator {
 	return nil
 }
 
+func (m *Op) GetAdd() *Add {
+	if x, ok := m.GetKind().(*Op_Add); ok {
+		return x.Add
+	}
+	return nil
+}
+
+func (m *Op) GetSetAdd() *SetAdd {
+	if x, ok := m.GetKind().(*Op_SetAdd); ok {
+		return x.SetAdd
+	}
+	return nil
+}
+
+func (m *Op) GetSetRemove() *SetRemove {
+	if x, ok := m.GetKind().(*Op_SetRemove); ok {
+		return x.SetRemove
+	}
+	return nil
+}
+
+func (m *Op) GetWriteLast() *WriteLast {
+	if x, ok := m.GetKind().(*Op_WriteLast); ok {
+		return x.WriteLast
+	}
+	return nil
+}
+
+func (m *Op) GetWriteMulti() *WriteMulti {
+	if x, ok := m.GetKind().(*Op_WriteMulti); ok {
+		return x.WriteMulti
+	}
+	return nil
+}
+
 // XXX_OneofWrappers is for the internal use of the proto package.
 func (*Op) XXX_OneofWrappers() []interface{} {
 	return []interface{}{
@@ -327,6 +387,11 @@ func (*Op) XXX_OneofWrappers() []interface{} {
 		(*Op_Put)(nil),
 		(*Op_Assert)(nil),
 		(*Op_SetValidator)(nil),
+		(*Op_Add)(nil),
+		(*Op_SetAdd)(nil),
+		(*Op_SetRemove)(nil),
+		(*Op_WriteLast)(nil),
+		(*Op_WriteMulti)(nil),
 	}
 }
 
@@ -607,6 +672,247 @@ func (m *IfVersion) XXX_DiscardUnknown() {
 
 var xxx_messageInfo_IfVersion proto.InternalMessageInfo
 
+// Add adds to a counter in the actor's namespace. Like the four operations after it, it does not depend on what
+// the entry holds when a block comes to it: any order of the same operations has the same effect.
+type Add struct {
+	Path  string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Delta int64  `protobuf:"zigzag64,2,opt,name=delta,proto3" json:"delta,omitempty"`
+}
+
+func (m *Add) Reset()         { *m = Add{} }
+func (m *Add) String() string { return proto.CompactTextString(m) }
+func (*Add) ProtoMessage()    {}
+func (*Add) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2a3b609a1b285bd2, []int{12}
+}
+func (m *Add) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Add) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Add.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Add) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Add.Merge(m, src)
+}
+func (m *Add) XXX_Size() int {
+	return m.Size()
+}
+func (m *Add) XXX_DiscardUnknown() {
+	xxx_messageInfo_Add.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Add proto.InternalMessageInfo
+
+// SetAdd puts an element into a set. Of an addition and a removal that do not know of each other, the addition
+// wins.
+type SetAdd struct {
+	Path    string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Element []byte `protobuf:"bytes,2,opt,name=element,proto3" json:"element,omitempty"`
+}
+
+func (m *SetAdd) Reset()         { *m = SetAdd{} }
+func (m *SetAdd) String() string { return proto.CompactTextString(m) }
+func (*SetAdd) ProtoMessage()    {}
+func (*SetAdd) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2a3b609a1b285bd2, []int{13}
+}
+func (m *SetAdd) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SetAdd) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SetAdd.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SetAdd) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SetAdd.Merge(m, src)
+}
+func (m *SetAdd) XXX_Size() int {
+	return m.Size()
+}
+func (m *SetAdd) XXX_DiscardUnknown() {
+	xxx_messageInfo_SetAdd.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SetAdd proto.InternalMessageInfo
+
+// SetRemove takes back the additions to a set that it names, and with its last addition an element is gone.
+type SetRemove struct {
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Seen []Seen `protobuf:"bytes,5,rep,name=seen,proto3" json:"seen"`
+}
+
+func (m *SetRemove) Reset()         { *m = SetRemove{} }
+func (m *SetRemove) String() string { return proto.CompactTextString(m) }
+func (*SetRemove) ProtoMessage()    {}
+func (*SetRemove) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2a3b609a1b285bd2, []int{14}
+}
+func (m *SetRemove) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SetRemove) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SetRemove.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SetRemove) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SetRemove.Merge(m, src)
+}
+func (m *SetRemove) XXX_Size() int {
+	return m.Size()
+}
+func (m *SetRemove) XXX_DiscardUnknown() {
+	xxx_messageInfo_SetRemove.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SetRemove proto.InternalMessageInfo
+
+// WriteLast writes a register in which the write of the greatest depth wins, and among equals the one of the
+// greatest id. An empty value is one, too.
+type WriteLast struct {
+	Path  string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Value []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Depth uint64 `protobuf:"varint,5,opt,name=depth,proto3" json:"depth,omitempty"`
+}
+
+func (m *WriteLast) Reset()         { *m = WriteLast{} }
+func (m *WriteLast) String() string { return proto.CompactTextString(m) }
+func (*WriteLast) ProtoMessage()    {}
+func (*WriteLast) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2a3b609a1b285bd2, []int{15}
+}
+func (m *WriteLast) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *WriteLast) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_WriteLast.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *WriteLast) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_WriteLast.Merge(m, src)
+}
+func (m *WriteLast) XXX_Size() int {
+	return m.Size()
+}
+func (m *WriteLast) XXX_DiscardUnknown() {
+	xxx_messageInfo_WriteLast.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_WriteLast proto.InternalMessageInfo
+
+// WriteMulti writes a register that keeps all values whose authors did not know of each other: it replaces those
+// that it names and stands beside the others. An empty value adds none.
+type WriteMulti struct {
+	Path  string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Value []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Seen  []Seen `protobuf:"bytes,5,rep,name=seen,proto3" json:"seen"`
+}
+
+func (m *WriteMulti) Reset()         { *m = WriteMulti{} }
+func (m *WriteMulti) String() string { return proto.CompactTextString(m) }
+func (*WriteMulti) ProtoMessage()    {}
+func (*WriteMulti) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2a3b609a1b285bd2, []int{16}
+}
+func (m *WriteMulti) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *WriteMulti) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_WriteMulti.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *WriteMulti) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_WriteMulti.Merge(m, src)
+}
+func (m *WriteMulti) XXX_Size() int {
+	return m.Size()
+}
+func (m *WriteMulti) XXX_DiscardUnknown() {
+	xxx_messageInfo_WriteMulti.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_WriteMulti proto.InternalMessageInfo
+
+// Seen names a write that an author knows of, by the transaction and the position of its operation.
+type Seen struct {
+	Txid           []byte `protobuf:"bytes,1,opt,name=txid,proto3" json:"txid,omitempty"`
+	Op             uint32 `protobuf:"varint,2,opt,name=op,proto3" json:"op,omitempty"`
+	PendingUntilMs uint64 `protobuf:"varint,3,opt,name=pending_until_ms,json=pendingUntilMs,proto3" json:"pending_until_ms,omitempty"`
+}
+
+func (m *Seen) Reset()         { *m = Seen{} }
+func (m *Seen) String() string { return proto.CompactTextString(m) }
+func (*Seen) ProtoMessage()    {}
+func (*Seen) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2a3b609a1b285bd2, []int{17}
+}
+func (m *Seen) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Seen) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Seen.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Seen) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Seen.Merge(m, src)
+}
+func (m *Seen) XXX_Size() int {
+	return m.Size()
+}
+func (m *Seen) XXX_DiscardUnknown() {
+	xxx_messageInfo_Seen.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Seen proto.InternalMessageInfo
+
 // Assert fails the whole transaction unless what it says holds.
 type Assert struct {
 	// Types that are valid to be assigned to That:
@@ -622,7 +928,7 @@ func (m *Assert) Reset()         { *m = Assert{} }
 func (m *Assert) String() string { return proto.CompactTextString(m) }
 func (*Assert) ProtoMessage()    {}
 func (*Assert) Descriptor() ([]byte, []int) {
-	return fileDescriptor_2a3b609a1b285bd2, []int{12}
+	return fileDescriptor_2a3b609a1b285bd2, []int{18}
 }
 func (m *Assert) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -732,7 +1038,7 @@ func (m *AssertBalance) Reset()         { *m = AssertBalance{} }
 func (m *AssertBalance) String() string { return proto.CompactTextString(m) }
 func (*AssertBalance) ProtoMessage()    {}
 func (*AssertBalance) Descriptor() ([]byte, []int) {
-	return fileDescriptor_2a3b609a1b285bd2, []int{13}
+	return fileDescriptor_2a3b609a1b285bd2, []int{19}
 }
 func (m *AssertBalance) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -771,7 +1077,7 @@ func (m *AssertEntry) Reset()         { *m = AssertEntry{} }
 func (m *AssertEntry) String() string { return proto.CompactTextString(m) }
 func (*AssertEntry) ProtoMessage()    {}
 func (*AssertEntry) Descriptor() ([]byte, []int) {
-	return fileDescriptor_2a3b609a1b285bd2, []int{14}
+	return fileDescriptor_2a3b609a1b285bd2, []int{20}
 }
 func (m *AssertEntry) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -809,7 +1115,7 @@ func (m *AssertHeight) Reset()         { *m = AssertHeight{} }
 func (m *AssertHeight) String() string { return proto.CompactTextString(m) }
 func (*AssertHeight) ProtoMessage()    {}
 func (*AssertHeight) Descriptor() ([]byte, []int) {
-	return fileDescriptor_2a3b609a1b285bd2, []int{15}
+	return fileDescriptor_2a3b609a1b285bd2, []int{21}
 }
 func (m *AssertHeight) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -847,7 +1153,7 @@ func (m *AssertTime) Reset()         { *m = AssertTime{} }
 func (m *AssertTime) String() string { return proto.CompactTextString(m) }
 func (*AssertTime) ProtoMessage()    {}
 func (*AssertTime) Descriptor() ([]byte, []int) {
-	return fileDescriptor_2a3b609a1b285bd2, []int{16}
+	return fileDescriptor_2a3b609a1b285bd2, []int{22}
 }
 func (m *AssertTime) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -888,7 +1194,7 @@ func (m *SetValidator) Reset()         { *m = SetValidator{} }
 func (m *SetValidator) String() string { return proto.CompactTextString(m) }
 func (*SetValidator) ProtoMessage()    {}
 func (*SetValidator) Descriptor() ([]byte, []int) {
-	return fileDescriptor_2a3b609a1b285bd2, []int{17}
+	return fileDescriptor_2a3b609a1b285bd2, []int{23}
 }
 func (m *SetValidator) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -930,7 +1236,7 @@ func (m *Receipt) Reset()         { *m = Receipt{} }
 func (m *Receipt) String() string { return proto.CompactTextString(m) }
 func (*Receipt) ProtoMessage()    {}
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return fileDescriptor_2a3b609a1b285bd2, []int{18}
+	return fileDescriptor_2a3b609a1b285bd2, []int{24}
 }
 func (m *Receipt) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -972,6 +1278,12 @@ func init() {
 	proto.RegisterType((*SetAsset)(nil), "tetrad.v1.SetAsset")
 	proto.RegisterType((*Put)(nil), "tetrad.v1.Put")
 	proto.RegisterType((*IfVersion)(nil), "tetrad.v1.IfVersion")
+	proto.RegisterType((*Add)(nil), "tetrad.v1.Add")
+	proto.RegisterType((*SetAdd)(nil), "tetrad.v1.SetAdd")
+	proto.RegisterType((*SetRemove)(nil), "tetrad.v1.SetRemove")
+	proto.RegisterType((*WriteLast)(nil), "tetrad.v1.WriteLast")
+	proto.RegisterType((*WriteMulti)(nil), "tetrad.v1.WriteMulti")
+	proto.RegisterType((*Seen)(nil), "tetrad.v1.Seen")
 	proto.RegisterType((*Assert)(nil), "tetrad.v1.Assert")
 	proto.RegisterType((*AssertBalance)(nil), "tetrad.v1.AssertBalance")
 	proto.RegisterType((*AssertEntry)(nil), "tetrad.v1.AssertEntry")
@@ -984,78 +1296,92 @@ func init() {
 func init() { proto.RegisterFile("tetrad/v1/wire.proto", fileDescriptor_2a3b609a1b285bd2) }
 
 var fileDescriptor_2a3b609a1b285bd2 = []byte{
-	// 1122 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xa4, 0x56, 0x4f, 0x6f, 0x1b, 0x45,
-	0x14, 0x5f, 0xaf, 0xd7, 0xeb, 0xf5, 0xb3, 0x13, 0xcc, 0x34, 0x2d, 0x06, 0x81, 0x89, 0x16, 0x2a,
-	0x05, 0x55, 0x4a, 0x14, 0x97, 0x03, 0xe2, 0x80, 0x54, 0x4b, 0x48, 0xae, 0x4b, 0xd4, 0x6a, 0x12,
-	0x2a, 0x15, 0x09, 0x59, 0xe3, 0xdd, 0x89, 0x3d, 0xca, 0xfe, 0x63, 0x77, 0xd6, 0xb5, 0xbf, 0x05,
-	0x1f, 0x83, 0x8f, 0xc1, 0xb1, 0xc7, 0x1e, 0x11, 0x07, 0x04, 0xc9, 0xa7, 0xe0, 0x86, 0xe6, 0xcd,
-	0xac, 0xb3, 0x6e, 0x04, 0x17, 0x6e, 0xef, 0xdf, 0xbc, 0x79, 0xef, 0x37, 0xef, 0xf7, 0x76, 0xe1,
-	0x40, 0x72, 0x99, 0xb3, 0xf0, 0x64, 0x75, 0x7a, 0xf2, 0x5a, 0xe4, 0xfc, 0x38, 0xcb, 0x53, 0x99,
-	0x92, 0x8e, 0xb6, 0x1e, 0xaf, 0x4e, 0x3f, 0x3a, 0x58, 0xa4, 0x8b, 0x14, 0xad, 0x27, 0x4a, 0xd2,
-	0x01, 0xfe, 0x18, 0xec, 0x8b, 0x35, 0x21, 0xe0, 0xcc, 0xd3, 0x70, 0x33, 0x68, 0x1c, 0x36, 0x8e,
-	0x7a, 0x14, 0x65, 0x72, 0x04, 0x4e, 0x21, 0x16, 0xc5, 0xc0, 0x3e, 0x6c, 0x1e, 0x75, 0x47, 0xfb,
-	0xc7, 0xdb, 0x4c, 0xc7, 0xe7, 0x62, 0x31, 0x76, 0xde, 0xfc, 0xf1, 0xa9, 0x45, 0x31, 0xc2, 0x0f,
-	0xa0, 0x79, 0x2e, 0x16, 0xe4, 0x43, 0xf0, 0xae, 0xf8, 0x66, 0x26, 0x37, 0x19, 0xc7, 0x44, 0x7b,
-	0xb4, 0x7d, 0xc5, 0x37, 0x17, 0x9b, 0x8c, 0x93, 0x4f, 0x00, 0xb2, 0x72, 0x1e, 0x89, 0x60, 0x76,
-	0xc5, 0x37, 0x03, 0x1b, 0x6f, 0xe9, 0x68, 0xcb, 0x33, 0xbe, 0x21, 0x1f, 0x43, 0xa7, 0x10, 0x8b,
-	0x84, 0xc9, 0x32, 0xe7, 0x83, 0xa6, 0xf6, 0x6e, 0x0d, 0x53, 0xc7, 0x73, 0xfa, 0x2d, 0xff, 0xef,
-	0x06, 0x38, 0x63, 0x55, 0xd7, 0x00, 0xda, 0x2b, 0x9e, 0x17, 0x22, 0x4d, 0xaa, 0x5b, 0x8c, 0xaa,
-	0x0a, 0x08, 0x96, 0x4c, 0x24, 0x33, 0x11, 0xe2, 0x1d, 0x1d, 0xda, 0x46, 0xfd, 0x69, 0x48, 0x0e,
-	0xa0, 0xc5, 0x02, 0x99, 0xe6, 0x26, 0xbb, 0x56, 0x94, 0x35, 0x49, 0x93, 0x80, 0x0f, 0x1c, 0x6d,
-	0x45, 0x85, 0x7c, 0x06, 0x4e, 0xc4, 0x12, 0x3e, 0x68, 0x1d, 0x36, 0x8e, 0xba, 0xa3, 0xf7, 0x6a,
-	0x8d, 0x7f, 0xc7, 0x12, 0x4e, 0xd1, 0x49, 0x3e, 0x87, 0xfd, 0x15, 0x8b, 0x44, 0x38, 0x2b, 0x13,
-	0x29, 0xa2, 0x59, 0x5c, 0x0c, 0xdc, 0xc3, 0xc6, 0x91, 0x43, 0x7b, 0x68, 0xfd, 0x5e, 0x19, 0xcf,
-	0x0a, 0xf2, 0x10, 0x9a, 0x69, 0x56, 0x0c, 0xda, 0x08, 0xe1, 0x5e, 0x2d, 0xd3, 0xf3, 0xcc, 0x20,
-	0xa8, 0xfc, 0x0a, 0xfe, 0x98, 0xc7, 0xe9, 0xc0, 0xc3, 0xa2, 0x51, 0x9e, 0x3a, 0x5e, 0xa7, 0x0f,
-	0x53, 0xc7, 0x83, 0x7e, 0xd7, 0x3f, 0x02, 0x47, 0x5d, 0x4d, 0xf6, 0xc1, 0x16, 0x21, 0x76, 0xed,
-	0x50, 0x5b, 0x84, 0xa4, 0x0f, 0xcd, 0x82, 0xff, 0x84, 0xbd, 0x3a, 0x54, 0x89, 0xfe, 0xef, 0x36,
-	0xd8, 0xcf, 0xb3, 0xdb, 0x76, 0x1b, 0xf5, 0x76, 0x4f, 0xc1, 0x93, 0x39, 0x4b, 0x8a, 0x4b, 0x9e,
-	0xe3, 0x99, 0xee, 0xe8, 0x5e, 0xad, 0xa4, 0x0b, 0xe3, 0x9a, 0x58, 0x74, 0x1b, 0x46, 0xbe, 0x82,
-	0x6e, 0xc1, 0xe5, 0x8c, 0x05, 0x41, 0x5a, 0x26, 0x12, 0xd1, 0xeb, 0x8e, 0xee, 0xd7, 0x67, 0x81,
-	0xcb, 0x27, 0xda, 0x39, 0xb1, 0x28, 0x14, 0x5b, 0x8d, 0x8c, 0xa0, 0x83, 0x27, 0x8b, 0x82, 0x4b,
-	0xc4, 0x77, 0xf7, 0x36, 0x75, 0x4e, 0xb9, 0xd4, 0x6d, 0x85, 0x91, 0x89, 0x0f, 0xcd, 0xac, 0x94,
-	0x06, 0xf8, 0xfa, 0xc4, 0xbd, 0x28, 0x55, 0xa0, 0x72, 0x92, 0x47, 0xe0, 0xaa, 0x9c, 0xb9, 0x44,
-	0xc0, 0xbb, 0xa3, 0xf7, 0x6b, 0x61, 0x4f, 0xd0, 0x31, 0xb1, 0xa8, 0x09, 0x21, 0xdf, 0xc0, 0x9e,
-	0x2a, 0x02, 0xdf, 0x84, 0x29, 0x3c, 0xda, 0x78, 0xe6, 0x83, 0xdd, 0x42, 0x5e, 0x56, 0xee, 0x89,
-	0x45, 0x7b, 0x45, 0x4d, 0x1f, 0xbb, 0xe0, 0x5c, 0x89, 0x24, 0x9c, 0x3a, 0x9e, 0xd7, 0xef, 0xfb,
-	0x3f, 0x82, 0x57, 0x81, 0xa4, 0x9e, 0x42, 0xa6, 0x06, 0x5e, 0x5b, 0xa6, 0x88, 0x38, 0xb6, 0x6a,
-	0x1b, 0xc4, 0xb1, 0xa1, 0x07, 0xe0, 0xb2, 0x78, 0x8b, 0x5c, 0x8f, 0x1a, 0x8d, 0xdc, 0x83, 0x56,
-	0x99, 0xcd, 0x64, 0x8a, 0xc0, 0x78, 0xd4, 0x29, 0xb3, 0x8b, 0xd4, 0x7f, 0x05, 0xee, 0x8b, 0x34,
-	0x12, 0x01, 0xf2, 0x41, 0x2e, 0x73, 0x5e, 0x2c, 0xd3, 0x28, 0x34, 0x43, 0x7e, 0x6b, 0x20, 0xa7,
-	0xd0, 0x8e, 0x79, 0x3c, 0xe7, 0x79, 0xc5, 0xcd, 0x3a, 0x04, 0x67, 0xe8, 0x31, 0xc3, 0x55, 0xc5,
-	0xf9, 0x97, 0xe0, 0x6a, 0x87, 0xaa, 0xe8, 0x35, 0x17, 0x8b, 0xa5, 0x34, 0x79, 0x8d, 0xb6, 0x43,
-	0x5e, 0xfb, 0xbf, 0xc8, 0xdb, 0x7c, 0x87, 0xbc, 0x9a, 0x9e, 0x53, 0xc7, 0x6b, 0xf5, 0x5d, 0xff,
-	0x19, 0xc0, 0xed, 0x40, 0x90, 0x2f, 0xc0, 0xcd, 0xb0, 0x21, 0xbc, 0x6b, 0xb7, 0x4e, 0xdd, 0x29,
-	0x35, 0x01, 0x8a, 0x01, 0x05, 0x8b, 0x2a, 0xf4, 0x50, 0xf6, 0xcf, 0xc1, 0xab, 0xa6, 0x44, 0xf9,
-	0x83, 0x34, 0xd4, 0x7b, 0xa5, 0x43, 0x51, 0x56, 0x90, 0x17, 0x01, 0x8b, 0xaa, 0x7a, 0xb5, 0xa2,
-	0xaa, 0x8d, 0xd9, 0x7a, 0x56, 0x94, 0x59, 0x16, 0x6d, 0xab, 0x8d, 0xd9, 0xfa, 0x1c, 0x0d, 0xfe,
-	0x0a, 0x9a, 0x2f, 0x4a, 0xcc, 0x97, 0x31, 0xb9, 0xac, 0xf2, 0x29, 0x59, 0xe5, 0x5b, 0xb1, 0xa8,
-	0xe4, 0xd5, 0x13, 0xa2, 0x42, 0x1e, 0x03, 0x88, 0xcb, 0x59, 0xb5, 0x71, 0x34, 0x01, 0x0e, 0x6a,
-	0x8d, 0x3c, 0xbd, 0x7c, 0xa9, 0x7d, 0xb4, 0x23, 0x2a, 0xb1, 0x8e, 0xc9, 0xd4, 0xf1, 0xdc, 0x7e,
-	0xdb, 0x7f, 0x08, 0x9d, 0x6d, 0xe4, 0xbb, 0x2b, 0xcc, 0xd9, 0xae, 0x30, 0xff, 0xba, 0x01, 0xae,
-	0x9e, 0x62, 0xf2, 0x25, 0xb4, 0xe7, 0x2c, 0x62, 0x6a, 0x3d, 0x69, 0xf8, 0x06, 0x77, 0x26, 0x7d,
-	0xac, 0xfd, 0x13, 0x8b, 0x56, 0xa1, 0xe4, 0x18, 0x5a, 0x3c, 0x91, 0xf9, 0xc6, 0x10, 0xfc, 0xc1,
-	0x9d, 0x33, 0xdf, 0x2a, 0xef, 0xc4, 0xa2, 0x3a, 0x8c, 0x9c, 0x82, 0xbb, 0xd4, 0xf3, 0xd0, 0xbc,
-	0x43, 0x0d, 0x43, 0x27, 0x74, 0x2b, 0x52, 0xe9, 0x40, 0xf2, 0x08, 0x1c, 0x29, 0x62, 0x6e, 0x48,
-	0x7d, 0xff, 0xce, 0x81, 0x0b, 0x11, 0xab, 0x92, 0x30, 0x48, 0x31, 0x48, 0x2e, 0x99, 0xdc, 0xc1,
-	0x22, 0x80, 0xbd, 0x9d, 0xfa, 0x15, 0x1e, 0xd5, 0x86, 0xd1, 0x8c, 0xaa, 0xd4, 0x7f, 0xa1, 0x55,
-	0x1f, 0x9a, 0xb1, 0x48, 0xcc, 0xe3, 0x2a, 0x11, 0x2d, 0x6c, 0x6d, 0xf6, 0xb8, 0x12, 0xfd, 0x57,
-	0xd0, 0xad, 0x35, 0xac, 0x28, 0x95, 0xb0, 0x98, 0x17, 0x19, 0x33, 0x78, 0xf6, 0xe8, 0xad, 0x61,
-	0x3b, 0x0e, 0x76, 0x6d, 0x1c, 0x6a, 0x8f, 0xd4, 0xdc, 0x7d, 0xa4, 0x11, 0xf4, 0xea, 0xd0, 0x54,
-	0xe5, 0xe8, 0xa7, 0xac, 0x97, 0x63, 0x16, 0xb3, 0x2a, 0xe7, 0x6b, 0x80, 0x5b, 0x74, 0xc8, 0x7d,
-	0x70, 0x63, 0x91, 0xa8, 0xaf, 0x86, 0x3e, 0xd4, 0x8a, 0x45, 0x72, 0x56, 0xa0, 0x99, 0xad, 0x95,
-	0xd9, 0x36, 0x66, 0xb6, 0x3e, 0x2b, 0xfc, 0x1c, 0x7a, 0xf5, 0x2d, 0xf5, 0x3f, 0x3e, 0xb4, 0x07,
-	0xd0, 0xca, 0xd2, 0xd7, 0x3c, 0x37, 0x1d, 0x69, 0x45, 0x75, 0xaf, 0xa0, 0x40, 0xf4, 0x3a, 0x14,
-	0x65, 0x3f, 0x85, 0x36, 0xe5, 0x01, 0x17, 0x19, 0x72, 0x45, 0xae, 0xcd, 0x77, 0xa7, 0x47, 0x51,
-	0x56, 0x6b, 0xc4, 0x8c, 0x8d, 0xae, 0xb4, 0x9a, 0x8d, 0x03, 0x68, 0x89, 0x24, 0xe4, 0x6b, 0xbc,
-	0x60, 0x8f, 0x6a, 0x65, 0xcb, 0x5e, 0x07, 0x8d, 0x9a, 0xbd, 0xfb, 0x60, 0xa7, 0x19, 0xae, 0xfa,
-	0x3d, 0x6a, 0xa7, 0xd9, 0xf8, 0xd9, 0x9b, 0xbf, 0x86, 0xd6, 0x2f, 0xd7, 0xc3, 0xc6, 0x9b, 0xeb,
-	0x61, 0xe3, 0xed, 0xf5, 0xb0, 0xf1, 0xe7, 0xf5, 0xb0, 0xf1, 0xf3, 0xcd, 0xd0, 0xfa, 0xf5, 0x66,
-	0x68, 0xbd, 0xbd, 0x19, 0x5a, 0xbf, 0xdd, 0x0c, 0xad, 0x1f, 0x1e, 0x2e, 0x84, 0x5c, 0x96, 0xf3,
-	0xe3, 0x20, 0x8d, 0x4f, 0xf4, 0xdc, 0x45, 0x3c, 0x5c, 0xf0, 0xdc, 0x28, 0x27, 0x5a, 0x9b, 0xbb,
-	0xf8, 0x73, 0xf3, 0xf8, 0x9f, 0x00, 0x00, 0x00, 0xff, 0xff, 0xb0, 0x62, 0x26, 0x1c, 0x15, 0x09,
-	0x00, 0x00,
+	// 1359 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xa4, 0x56, 0xdd, 0x6e, 0x1b, 0xc5,
+	0x17, 0xb7, 0xbd, 0xe3, 0xb5, 0x7d, 0xec, 0xa4, 0xee, 0x34, 0xed, 0x7f, 0xff, 0x08, 0x4c, 0xb4,
+	0x50, 0x29, 0x55, 0x51, 0xa2, 0xa4, 0x20, 0x21, 0x90, 0x90, 0x1a, 0x09, 0x29, 0x4d, 0x1b, 0xb5,
+	0x9a, 0x84, 0x56, 0x45, 0x20, 0x6b, 0xe2, 0x9d, 0xd8, 0xa3, 0xec, 0x17, 0xbb, 0xe3, 0xc4, 0x7e,
+	0x0b, 0x1e, 0x83, 0xc7, 0xe0, 0xb2, 0x97, 0xbd, 0xe0, 0x82, 0x2b, 0x04, 0xc9, 0x53, 0x70, 0x87,
+	0xe6, 0xcc, 0xec, 0x7a, 0x5d, 0xb7, 0x48, 0x15, 0x77, 0xe7, 0x7b, 0x7e, 0xe7, 0xec, 0xf9, 0x58,
+	0xd8, 0x50, 0x42, 0x65, 0x3c, 0xd8, 0xb9, 0xd8, 0xdd, 0xb9, 0x94, 0x99, 0xd8, 0x4e, 0xb3, 0x44,
+	0x25, 0xb4, 0x63, 0xa4, 0xdb, 0x17, 0xbb, 0x1f, 0x6c, 0x8c, 0x93, 0x71, 0x82, 0xd2, 0x1d, 0x4d,
+	0x19, 0x03, 0x7f, 0x1f, 0x1a, 0x27, 0x33, 0x4a, 0x81, 0x9c, 0x26, 0xc1, 0xdc, 0xab, 0x6f, 0xd6,
+	0xb7, 0x7a, 0x0c, 0x69, 0xba, 0x05, 0x24, 0x97, 0xe3, 0xdc, 0x6b, 0x6c, 0x3a, 0x5b, 0xdd, 0xbd,
+	0xf5, 0xed, 0x32, 0xd2, 0xf6, 0xb1, 0x1c, 0xef, 0x93, 0x57, 0x7f, 0x7c, 0x5c, 0x63, 0x68, 0xe1,
+	0x8f, 0xc0, 0x39, 0x96, 0x63, 0xfa, 0x7f, 0x68, 0x9f, 0x8b, 0xf9, 0x50, 0xcd, 0x53, 0x81, 0x81,
+	0xd6, 0x58, 0xeb, 0x5c, 0xcc, 0x4f, 0xe6, 0xa9, 0xa0, 0x1f, 0x01, 0xa4, 0xd3, 0xd3, 0x50, 0x8e,
+	0x86, 0xe7, 0x62, 0xee, 0x35, 0xf0, 0x95, 0x8e, 0x91, 0x3c, 0x16, 0x73, 0xfa, 0x21, 0x74, 0x72,
+	0x39, 0x8e, 0xb9, 0x9a, 0x66, 0xc2, 0x73, 0x8c, 0xb6, 0x14, 0x1c, 0x92, 0x36, 0xe9, 0x37, 0xfd,
+	0xbf, 0xeb, 0x40, 0xf6, 0x35, 0x2e, 0x0f, 0x5a, 0x17, 0x22, 0xcb, 0x65, 0x12, 0x17, 0xaf, 0x58,
+	0x56, 0x03, 0x18, 0x4d, 0xb8, 0x8c, 0x87, 0x32, 0xc0, 0x37, 0x3a, 0xac, 0x85, 0xfc, 0xa3, 0x80,
+	0x6e, 0x40, 0x93, 0x8f, 0x54, 0x92, 0xd9, 0xe8, 0x86, 0xd1, 0xd2, 0x38, 0x89, 0x47, 0xc2, 0x23,
+	0x46, 0x8a, 0x0c, 0xfd, 0x04, 0x48, 0xc8, 0x63, 0xe1, 0x35, 0x37, 0xeb, 0x5b, 0xdd, 0xbd, 0x1b,
+	0x95, 0xc4, 0x9f, 0xf0, 0x58, 0x30, 0x54, 0xd2, 0x4f, 0x61, 0xfd, 0x82, 0x87, 0x32, 0x18, 0x4e,
+	0x63, 0x25, 0xc3, 0x61, 0x94, 0x7b, 0xee, 0x66, 0x7d, 0x8b, 0xb0, 0x1e, 0x4a, 0xbf, 0xd3, 0xc2,
+	0xa3, 0x9c, 0xde, 0x05, 0x27, 0x49, 0x73, 0xaf, 0x85, 0x25, 0x5c, 0xab, 0x44, 0x7a, 0x9a, 0xda,
+	0x0a, 0x6a, 0xbd, 0x2e, 0x7f, 0x24, 0xa2, 0xc4, 0x6b, 0x23, 0x68, 0xa4, 0x0f, 0x49, 0xbb, 0xd3,
+	0x87, 0x43, 0xd2, 0x86, 0x7e, 0xd7, 0xdf, 0x02, 0xa2, 0x9f, 0xa6, 0xeb, 0xd0, 0x90, 0x01, 0x66,
+	0x4d, 0x58, 0x43, 0x06, 0xb4, 0x0f, 0x4e, 0x2e, 0x7e, 0xc2, 0x5c, 0x09, 0xd3, 0xa4, 0xff, 0x1b,
+	0x81, 0xc6, 0xd3, 0x74, 0x91, 0x6e, 0xbd, 0x9a, 0xee, 0x2e, 0xb4, 0x55, 0xc6, 0xe3, 0xfc, 0x4c,
+	0x64, 0xe8, 0xd3, 0xdd, 0xbb, 0x55, 0x81, 0x74, 0x62, 0x55, 0x07, 0x35, 0x56, 0x9a, 0xd1, 0x2f,
+	0xa1, 0x9b, 0x0b, 0x35, 0xe4, 0xa3, 0x51, 0x32, 0x8d, 0x15, 0x56, 0xaf, 0xbb, 0x77, 0xbb, 0xda,
+	0x0b, 0x42, 0x3d, 0x34, 0xca, 0x83, 0x1a, 0x83, 0xbc, 0xe4, 0xe8, 0x1e, 0x74, 0xd0, 0x33, 0xcf,
+	0x85, 0xc2, 0xfa, 0x2e, 0xbf, 0xa6, 0xfd, 0xb4, 0x4a, 0xbf, 0x96, 0x5b, 0x9a, 0xfa, 0xe0, 0xa4,
+	0x53, 0x65, 0x0b, 0x5f, 0xed, 0xb8, 0x67, 0x53, 0x6d, 0xa8, 0x95, 0xf4, 0x3e, 0xb8, 0x3a, 0x66,
+	0xa6, 0xb0, 0xe0, 0xdd, 0xbd, 0x9b, 0x15, 0xb3, 0x87, 0xa8, 0x38, 0xa8, 0x31, 0x6b, 0x42, 0xbf,
+	0x81, 0x35, 0x0d, 0x02, 0xbf, 0x09, 0xd7, 0xf5, 0x68, 0xa1, 0xcf, 0xff, 0x96, 0x81, 0x3c, 0x2f,
+	0xd4, 0x07, 0x35, 0xd6, 0xcb, 0x2b, 0xbc, 0x06, 0xc4, 0x83, 0xc0, 0xeb, 0xaf, 0x00, 0x7a, 0x18,
+	0x04, 0x1a, 0x10, 0x0f, 0x02, 0xfa, 0x19, 0xb4, 0x30, 0xd1, 0x20, 0xf0, 0x6e, 0xae, 0x20, 0xd2,
+	0x69, 0xa2, 0xa9, 0x9b, 0x23, 0x45, 0xbf, 0x00, 0x5d, 0xa4, 0x61, 0x26, 0xa2, 0xe4, 0x42, 0x78,
+	0x14, 0x1d, 0x36, 0x96, 0x1d, 0x18, 0xea, 0x0e, 0x6a, 0x4c, 0x17, 0xd0, 0x30, 0xda, 0xed, 0x32,
+	0x93, 0x4a, 0x0c, 0x43, 0x9e, 0x2b, 0xef, 0xd6, 0x8a, 0xdb, 0x0b, 0xad, 0x7c, 0xc2, 0x73, 0x9d,
+	0x7c, 0xe7, 0xb2, 0x60, 0xf4, 0xe7, 0x33, 0x6e, 0xd1, 0x34, 0x54, 0xd2, 0xdb, 0x58, 0xf9, 0x7c,
+	0xe8, 0x77, 0xa4, 0x95, 0xfa, 0xf3, 0x5d, 0x96, 0xdc, 0xbe, 0x0b, 0xe4, 0x5c, 0xc6, 0xc1, 0x21,
+	0x69, 0xb7, 0xfb, 0x7d, 0xff, 0x47, 0x68, 0x17, 0xed, 0xa1, 0x9b, 0x50, 0x25, 0xb6, 0xb1, 0x1a,
+	0x2a, 0xc1, 0x5e, 0xc3, 0x8f, 0xdc, 0xb0, 0xbd, 0x86, 0x9f, 0xf2, 0x0e, 0xb8, 0x3c, 0x2a, 0x7b,
+	0xa6, 0xc7, 0x2c, 0x47, 0x6f, 0x41, 0x73, 0x9a, 0x0e, 0x55, 0x82, 0x2d, 0xd1, 0x66, 0x64, 0x9a,
+	0x9e, 0x24, 0xfe, 0x4b, 0x70, 0x9f, 0x25, 0xa1, 0x1c, 0xe1, 0x26, 0x50, 0x93, 0x4c, 0xe4, 0x93,
+	0x24, 0x0c, 0xec, 0x78, 0x2f, 0x04, 0x74, 0x17, 0x5a, 0x91, 0x88, 0x4e, 0x45, 0x56, 0x6c, 0xa5,
+	0x6a, 0xa9, 0x8f, 0x50, 0x63, 0xc7, 0xaa, 0xb0, 0xf3, 0xcf, 0xc0, 0x35, 0x0a, 0x8d, 0xe8, 0x52,
+	0xc8, 0xf1, 0x44, 0xd9, 0xb8, 0x96, 0x5b, 0x5a, 0x5b, 0x8d, 0x7f, 0x5b, 0x5b, 0xce, 0x1b, 0x6b,
+	0xcb, 0x2c, 0xa6, 0x43, 0xd2, 0x6e, 0xf6, 0x5d, 0xff, 0x31, 0xc0, 0x62, 0x14, 0xe8, 0x3d, 0x70,
+	0x53, 0x4c, 0x08, 0xdf, 0x5a, 0xc6, 0x69, 0x32, 0x65, 0xd6, 0x40, 0xcf, 0x7e, 0xce, 0xc3, 0xa2,
+	0x7a, 0x48, 0xfb, 0xc7, 0xd0, 0x2e, 0xe6, 0x43, 0xeb, 0x47, 0x49, 0x60, 0x36, 0x6a, 0x87, 0x21,
+	0xad, 0x4b, 0x9e, 0x8f, 0x78, 0x58, 0xe0, 0x35, 0x8c, 0x46, 0x1b, 0xf1, 0xd9, 0x30, 0x9f, 0xa6,
+	0x69, 0x58, 0xa2, 0x8d, 0xf8, 0xec, 0x18, 0x05, 0xfe, 0x05, 0x38, 0xcf, 0xa6, 0x18, 0x2f, 0xe5,
+	0x6a, 0x52, 0xc4, 0xd3, 0xb4, 0x8e, 0x77, 0xc1, 0xc3, 0xa9, 0x28, 0x3e, 0x21, 0x32, 0xf4, 0x01,
+	0x80, 0x3c, 0x1b, 0x16, 0xbb, 0xd6, 0x59, 0xe9, 0xb9, 0x47, 0x67, 0xcf, 0x8d, 0x8e, 0x75, 0x64,
+	0x41, 0x56, 0x6b, 0x72, 0x48, 0xda, 0x6e, 0xbf, 0xe5, 0xdf, 0x85, 0x4e, 0x69, 0xf9, 0xe6, 0xf2,
+	0x26, 0xe5, 0xf2, 0xf6, 0xbf, 0x06, 0x47, 0xcf, 0xc7, 0x3b, 0xe0, 0x05, 0x22, 0x54, 0x1c, 0xe1,
+	0x51, 0x66, 0x98, 0x43, 0xd2, 0x76, 0xfa, 0xc4, 0x1e, 0x87, 0x7d, 0x70, 0xcd, 0xa4, 0xbd, 0xd5,
+	0xdf, 0x83, 0x96, 0x08, 0x45, 0x24, 0xe2, 0xa2, 0xca, 0x05, 0xbb, 0x14, 0xe3, 0x07, 0xe8, 0x94,
+	0xc3, 0xf7, 0xd6, 0x30, 0xf7, 0x80, 0xe4, 0x42, 0xc4, 0x5e, 0x13, 0x5b, 0xef, 0xc6, 0xd2, 0xd0,
+	0x8a, 0xb8, 0xbc, 0x88, 0x42, 0xe8, 0x2a, 0x34, 0xfa, 0xce, 0x52, 0xf4, 0x17, 0xd0, 0x29, 0x67,
+	0xf4, 0x3d, 0xbe, 0x01, 0xa6, 0x9e, 0xaa, 0x09, 0xee, 0x44, 0xc2, 0x0c, 0xb3, 0x14, 0x38, 0x02,
+	0x58, 0x0c, 0xf1, 0x7b, 0x44, 0x7e, 0xaf, 0x6c, 0x16, 0xcf, 0x9d, 0x00, 0xd1, 0x7a, 0xfd, 0x90,
+	0x9a, 0xd9, 0x63, 0xd4, 0x63, 0x48, 0xeb, 0xcd, 0x90, 0xa4, 0xb6, 0x27, 0x1b, 0x49, 0x4a, 0xb7,
+	0xa0, 0x9f, 0x8a, 0x38, 0x90, 0xf1, 0x78, 0x71, 0x25, 0x1d, 0xcc, 0x63, 0xdd, 0xca, 0xed, 0x9d,
+	0xf4, 0xaf, 0xea, 0xe0, 0x9a, 0xe5, 0x4d, 0x3f, 0x87, 0xd6, 0x29, 0x0f, 0xb9, 0xbe, 0xca, 0x66,
+	0x76, 0xbc, 0x95, 0x05, 0xbf, 0x6f, 0xf4, 0x07, 0x35, 0x56, 0x98, 0xd2, 0x6d, 0x68, 0x8a, 0x58,
+	0x65, 0x73, 0x7b, 0xd7, 0xee, 0xac, 0xf8, 0x7c, 0xab, 0xb5, 0x07, 0x35, 0x66, 0xcc, 0xe8, 0x2e,
+	0xb8, 0x13, 0xb3, 0x0c, 0x9c, 0x95, 0x8b, 0x60, 0xaf, 0x08, 0xaa, 0xf5, 0xe6, 0x36, 0x86, 0xf4,
+	0x3e, 0x10, 0x25, 0x23, 0x61, 0x6f, 0xd9, 0xed, 0x15, 0x87, 0x13, 0x19, 0x69, 0x48, 0x68, 0xa4,
+	0xd7, 0xa7, 0x9a, 0x70, 0xb5, 0x34, 0x08, 0x23, 0x58, 0x5b, 0xc2, 0xaf, 0xfb, 0xb2, 0x38, 0xac,
+	0xa6, 0x8c, 0x05, 0xfb, 0x8e, 0x9d, 0xda, 0x07, 0x27, 0x92, 0xb1, 0x9d, 0x6c, 0x4d, 0xa2, 0x84,
+	0xcf, 0xec, 0xef, 0x8b, 0x26, 0xfd, 0x97, 0xd0, 0xad, 0x24, 0xac, 0xf7, 0x69, 0xcc, 0x23, 0x91,
+	0xa7, 0xdc, 0xd6, 0xb3, 0xc7, 0x16, 0x82, 0xb2, 0x5b, 0x1a, 0xcb, 0xc3, 0x52, 0x1d, 0xf9, 0xca,
+	0x84, 0xee, 0x41, 0xaf, 0x5a, 0x9a, 0x02, 0x8e, 0x99, 0xe3, 0x2a, 0x1c, 0xfb, 0x3f, 0xa2, 0xe1,
+	0x7c, 0x05, 0xb0, 0xa8, 0x0e, 0xbd, 0x0d, 0x6e, 0x24, 0x63, 0xdd, 0x06, 0xc6, 0xa9, 0x19, 0xc9,
+	0xf8, 0x28, 0x47, 0x31, 0x9f, 0x69, 0x71, 0xc3, 0x8a, 0xf9, 0xec, 0x28, 0xf7, 0x33, 0xe8, 0x55,
+	0x8f, 0xf3, 0x7f, 0xf8, 0xbf, 0xdc, 0x80, 0x66, 0x9a, 0x5c, 0x8a, 0xcc, 0x66, 0x64, 0x18, 0x9d,
+	0xbd, 0x2e, 0x05, 0x56, 0xaf, 0xc3, 0x90, 0xf6, 0x13, 0x68, 0x31, 0x31, 0x12, 0x32, 0x55, 0x6f,
+	0xed, 0xf0, 0x3b, 0x65, 0xdb, 0x18, 0xa4, 0x45, 0x6f, 0x6c, 0x40, 0x53, 0xc6, 0x81, 0x98, 0xe1,
+	0x03, 0x6b, 0xcc, 0x30, 0xe5, 0xea, 0x26, 0x28, 0x34, 0xab, 0xdb, 0xcc, 0x48, 0xb3, 0x98, 0x91,
+	0xfd, 0xc7, 0xaf, 0xfe, 0x1a, 0xd4, 0x7e, 0xb9, 0x1a, 0xd4, 0x5f, 0x5d, 0x0d, 0xea, 0xaf, 0xaf,
+	0x06, 0xf5, 0x3f, 0xaf, 0x06, 0xf5, 0x9f, 0xaf, 0x07, 0xb5, 0x5f, 0xaf, 0x07, 0xb5, 0xd7, 0xd7,
+	0x83, 0xda, 0xef, 0xd7, 0x83, 0xda, 0xf7, 0x77, 0xc7, 0x52, 0x4d, 0xa6, 0xa7, 0xdb, 0xa3, 0x24,
+	0xda, 0x31, 0x7d, 0x17, 0x8a, 0x60, 0x2c, 0x32, 0xcb, 0xec, 0x18, 0xee, 0xd4, 0xc5, 0x7f, 0xfa,
+	0x07, 0xff, 0x04, 0x00, 0x00, 0xff, 0xff, 0x08, 0xf3, 0x85, 0x8a, 0x0c, 0x0c, 0x00, 0x00,
 }
 
 func (this *Tx) Equal(that interface{}) bool {
@@ -1374,6 +1700,126 @@ func (this *Op_SetValidator) Equal(that interface{}) bool {
 	}
 	return true
 }
+func (this *Op_Add) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Op_Add)
+	if !ok {
+		that2, ok := that.(Op_Add)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.Add.Equal(that1.Add) {
+		return false
+	}
+	return true
+}
+func (this *Op_SetAdd) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Op_SetAdd)
+	if !ok {
+		that2, ok := that.(Op_SetAdd)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.SetAdd.Equal(that1.SetAdd) {
+		return false
+	}
+	return true
+}
+func (this *Op_SetRemove) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Op_SetRemove)
+	if !ok {
+		that2, ok := that.(Op_SetRemove)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.SetRemove.Equal(that1.SetRemove) {
+		return false
+	}
+	return true
+}
+func (this *Op_WriteLast) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Op_WriteLast)
+	if !ok {
+		that2, ok := that.(Op_WriteLast)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.WriteLast.Equal(that1.WriteLast) {
+		return false
+	}
+	return true
+}
+func (this *Op_WriteMulti) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Op_WriteMulti)
+	if !ok {
+		that2, ok := that.(Op_WriteMulti)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.WriteMulti.Equal(that1.WriteMulti) {
+		return false
+	}
+	return true
+}
 func (this *Transfer) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1576,6 +2022,187 @@ func (this *IfVersion) Equal(that interface{}) bool {
 		return false
 	}
 	if this.Version != that1.Version {
+		return false
+	}
+	return true
+}
+func (this *Add) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Add)
+	if !ok {
+		that2, ok := that.(Add)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Path != that1.Path {
+		return false
+	}
+	if this.Delta != that1.Delta {
+		return false
+	}
+	return true
+}
+func (this *SetAdd) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*SetAdd)
+	if !ok {
+		that2, ok := that.(SetAdd)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Path != that1.Path {
+		return false
+	}
+	if !bytes.Equal(this.Element, that1.Element) {
+		return false
+	}
+	return true
+}
+func (this *SetRemove) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*SetRemove)
+	if !ok {
+		that2, ok := that.(SetRemove)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Path != that1.Path {
+		return false
+	}
+	if len(this.Seen) != len(that1.Seen) {
+		return false
+	}
+	for i := range this.Seen {
+		if !this.Seen[i].Equal(&that1.Seen[i]) {
+			return false
+		}
+	}
+	return true
+}
+func (this *WriteLast) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*WriteLast)
+	if !ok {
+		that2, ok := that.(WriteLast)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Path != that1.Path {
+		return false
+	}
+	if !bytes.Equal(this.Value, that1.Value) {
+		return false
+	}
+	if this.Depth != that1.Depth {
+		return false
+	}
+	return true
+}
+func (this *WriteMulti) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*WriteMulti)
+	if !ok {
+		that2, ok := that.(WriteMulti)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Path != that1.Path {
+		return false
+	}
+	if !bytes.Equal(this.Value, that1.Value) {
+		return false
+	}
+	if len(this.Seen) != len(that1.Seen) {
+		return false
+	}
+	for i := range this.Seen {
+		if !this.Seen[i].Equal(&that1.Seen[i]) {
+			return false
+		}
+	}
+	return true
+}
+func (this *Seen) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Seen)
+	if !ok {
+		that2, ok := that.(Seen)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !bytes.Equal(this.Txid, that1.Txid) {
+		return false
+	}
+	if this.Op != that1.Op {
+		return false
+	}
+	if this.PendingUntilMs != that1.PendingUntilMs {
 		return false
 	}
 	return true
@@ -2263,6 +2890,121 @@ func (m *Op_SetValidator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Op_Add) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Op_Add) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Add != nil {
+		{
+			size, err := m.Add.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintWire(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x82
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Op_SetAdd) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Op_SetAdd) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.SetAdd != nil {
+		{
+			size, err := m.SetAdd.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintWire(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x8a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Op_SetRemove) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Op_SetRemove) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.SetRemove != nil {
+		{
+			size, err := m.SetRemove.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintWire(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x92
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Op_WriteLast) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Op_WriteLast) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.WriteLast != nil {
+		{
+			size, err := m.WriteLast.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintWire(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Op_WriteMulti) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Op_WriteMulti) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.WriteMulti != nil {
+		{
+			size, err := m.WriteMulti.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintWire(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa2
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Transfer) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -2556,6 +3298,255 @@ func (m *IfVersion) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i = encodeVarintWire(dAtA, i, uint64(m.Version))
 		i--
 		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Add) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Add) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Add) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Delta != 0 {
+		i = encodeVarintWire(dAtA, i, uint64((uint64(m.Delta)<<1)^uint64((m.Delta>>63))))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Path) > 0 {
+		i -= len(m.Path)
+		copy(dAtA[i:], m.Path)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Path)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SetAdd) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SetAdd) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SetAdd) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Element) > 0 {
+		i -= len(m.Element)
+		copy(dAtA[i:], m.Element)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Element)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Path) > 0 {
+		i -= len(m.Path)
+		copy(dAtA[i:], m.Path)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Path)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SetRemove) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SetRemove) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SetRemove) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Seen) > 0 {
+		for iNdEx := len(m.Seen) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Seen[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintWire(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if len(m.Path) > 0 {
+		i -= len(m.Path)
+		copy(dAtA[i:], m.Path)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Path)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *WriteLast) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *WriteLast) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *WriteLast) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Depth != 0 {
+		i = encodeVarintWire(dAtA, i, uint64(m.Depth))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Value) > 0 {
+		i -= len(m.Value)
+		copy(dAtA[i:], m.Value)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Value)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Path) > 0 {
+		i -= len(m.Path)
+		copy(dAtA[i:], m.Path)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Path)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *WriteMulti) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *WriteMulti) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *WriteMulti) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Seen) > 0 {
+		for iNdEx := len(m.Seen) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Seen[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintWire(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if len(m.Value) > 0 {
+		i -= len(m.Value)
+		copy(dAtA[i:], m.Value)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Value)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Path) > 0 {
+		i -= len(m.Path)
+		copy(dAtA[i:], m.Path)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Path)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Seen) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Seen) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Seen) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.PendingUntilMs != 0 {
+		i = encodeVarintWire(dAtA, i, uint64(m.PendingUntilMs))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Op != 0 {
+		i = encodeVarintWire(dAtA, i, uint64(m.Op))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Txid) > 0 {
+		i -= len(m.Txid)
+		copy(dAtA[i:], m.Txid)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Txid)))
+		i--
+		dAtA[i] = 0xa
 	}
 	return len(dAtA) - i, nil
 }
@@ -3126,6 +4117,66 @@ func (m *Op_SetValidator) Size() (n int) {
 	}
 	return n
 }
+func (m *Op_Add) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Add != nil {
+		l = m.Add.Size()
+		n += 2 + l + sovWire(uint64(l))
+	}
+	return n
+}
+func (m *Op_SetAdd) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.SetAdd != nil {
+		l = m.SetAdd.Size()
+		n += 2 + l + sovWire(uint64(l))
+	}
+	return n
+}
+func (m *Op_SetRemove) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.SetRemove != nil {
+		l = m.SetRemove.Size()
+		n += 2 + l + sovWire(uint64(l))
+	}
+	return n
+}
+func (m *Op_WriteLast) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.WriteLast != nil {
+		l = m.WriteLast.Size()
+		n += 2 + l + sovWire(uint64(l))
+	}
+	return n
+}
+func (m *Op_WriteMulti) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.WriteMulti != nil {
+		l = m.WriteMulti.Size()
+		n += 2 + l + sovWire(uint64(l))
+	}
+	return n
+}
 func (m *Transfer) Size() (n int) {
 	if m == nil {
 		return 0
@@ -3253,6 +4304,120 @@ func (m *IfVersion) Size() (n int) {
 	_ = l
 	if m.Version != 0 {
 		n += 1 + sovWire(uint64(m.Version))
+	}
+	return n
+}
+
+func (m *Add) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Path)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	if m.Delta != 0 {
+		n += 1 + sozWire(uint64(m.Delta))
+	}
+	return n
+}
+
+func (m *SetAdd) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Path)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	l = len(m.Element)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	return n
+}
+
+func (m *SetRemove) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Path)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	if len(m.Seen) > 0 {
+		for _, e := range m.Seen {
+			l = e.Size()
+			n += 1 + l + sovWire(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *WriteLast) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Path)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	l = len(m.Value)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	if m.Depth != 0 {
+		n += 1 + sovWire(uint64(m.Depth))
+	}
+	return n
+}
+
+func (m *WriteMulti) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Path)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	l = len(m.Value)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	if len(m.Seen) > 0 {
+		for _, e := range m.Seen {
+			l = e.Size()
+			n += 1 + l + sovWire(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Seen) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Txid)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	if m.Op != 0 {
+		n += 1 + sovWire(uint64(m.Op))
+	}
+	if m.PendingUntilMs != 0 {
+		n += 1 + sovWire(uint64(m.PendingUntilMs))
 	}
 	return n
 }
@@ -4352,6 +5517,181 @@ func (m *Op) Unmarshal(dAtA []byte) error {
 			}
 			m.Kind = &Op_SetValidator{v}
 			iNdEx = postIndex
+		case 16:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Add", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Add{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Kind = &Op_Add{v}
+			iNdEx = postIndex
+		case 17:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SetAdd", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &SetAdd{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Kind = &Op_SetAdd{v}
+			iNdEx = postIndex
+		case 18:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SetRemove", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &SetRemove{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Kind = &Op_SetRemove{v}
+			iNdEx = postIndex
+		case 19:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WriteLast", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &WriteLast{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Kind = &Op_WriteLast{v}
+			iNdEx = postIndex
+		case 20:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WriteMulti", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &WriteMulti{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Kind = &Op_WriteMulti{v}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipWire(dAtA[iNdEx:])
@@ -5221,6 +6561,748 @@ func (m *IfVersion) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Version |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipWire(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthWire
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Add) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowWire
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Add: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Add: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Path", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Path = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Delta", wireType)
+			}
+			var v uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			v = (v >> 1) ^ uint64((int64(v&1)<<63)>>63)
+			m.Delta = int64(v)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipWire(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthWire
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SetAdd) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowWire
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SetAdd: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SetAdd: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Path", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Path = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Element", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Element = append(m.Element[:0], dAtA[iNdEx:postIndex]...)
+			if m.Element == nil {
+				m.Element = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipWire(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthWire
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SetRemove) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowWire
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SetRemove: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SetRemove: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Path", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Path = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seen", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Seen = append(m.Seen, Seen{})
+			if err := m.Seen[len(m.Seen)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipWire(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthWire
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *WriteLast) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowWire
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: WriteLast: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: WriteLast: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Path", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Path = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Value", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Value = append(m.Value[:0], dAtA[iNdEx:postIndex]...)
+			if m.Value == nil {
+				m.Value = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Depth", wireType)
+			}
+			m.Depth = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Depth |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipWire(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthWire
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *WriteMulti) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowWire
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: WriteMulti: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: WriteMulti: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Path", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Path = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Value", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Value = append(m.Value[:0], dAtA[iNdEx:postIndex]...)
+			if m.Value == nil {
+				m.Value = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seen", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Seen = append(m.Seen, Seen{})
+			if err := m.Seen[len(m.Seen)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipWire(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthWire
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Seen) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowWire
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Seen: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Seen: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Txid", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Txid = append(m.Txid[:0], dAtA[iNdEx:postIndex]...)
+			if m.Txid == nil {
+				m.Txid = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Op", wireType)
+			}
+			m.Op = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Op |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PendingUntilMs", wireType)
+			}
+			m.PendingUntilMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PendingUntilMs |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -70,6 +70,8 @@ func (w *world) run(command string, input []string) string {
 		return w.nameCreated(a)
 	case "block":
 		return w.runBlock(a, input)
+	case "prepare":
+		return w.prepare(input)
 	case "precheck":
 		return w.runPrecheck(a, input)
 	case "show":
@@ -194,6 +196,16 @@ func (w *world) execute(block Block) Outcome {
 	return out
 }
 
+// prepare makes transactions and puts them into no block yet.
+func (w *world) prepare(input []string) string {
+	for _, line := range input {
+		if _, err := w.transaction(strings.Fields(line)); err != nil {
+			w.t.Fatalf("%s: %v", w.place, err)
+		}
+	}
+	return ""
+}
+
 func (w *world) runPrecheck(a arguments, input []string) string {
 	var b strings.Builder
 	for _, line := range input {
@@ -264,6 +276,9 @@ func (w *world) account(name string) crypto.Address {
 func (w *world) rename(text string) string {
 	for a, name := range w.names {
 		text = strings.ReplaceAll(text, a.String(), name)
+	}
+	for name, t := range w.txs {
+		text = strings.ReplaceAll(text, t.ID.String(), name)
 	}
 	for code := range w.scales {
 		text = strings.ReplaceAll(text, AssetIDOf(code).String(), code)

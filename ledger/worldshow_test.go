@@ -129,7 +129,25 @@ func (w *world) showEntry(namespace crypto.Address, path string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("%s: %q version=%d height=%d", path, e.Value, e.Version, e.ModifiedHeight)
+	if e.Kind == KindRegister {
+		return fmt.Sprintf("%s: %q version=%d height=%d", path, e.Value, e.Version, e.ModifiedHeight)
+	}
+	text := fmt.Sprintf("%s: %s", path, e.Kind)
+	switch e.Kind {
+	case KindCounter:
+		text += " " + e.Sum.String()
+	case KindLast:
+		text += fmt.Sprintf(" %q depth=%d by %s", e.Value, e.Depth, w.rename(e.Tag.String()))
+	}
+	var lines []string
+	for _, item := range e.Items {
+		lines = append(lines, fmt.Sprintf("\n  %q by %s", item.Value, w.rename(item.Tag.String())))
+	}
+	for _, r := range e.Removed {
+		lines = append(lines, fmt.Sprintf("\n  removed %s until %+d ms", w.rename(r.Tag.String()), int64(r.UntilMS)-int64(w.timeMS)))
+	}
+	slices.Sort(lines)
+	return text + strings.Join(lines, "")
 }
 
 func (w *world) showNamespace(name string) string {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/binary"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -175,6 +176,8 @@ func (w *world) parseOp(words []string) Op {
 			KeyType: uint32(crypto.KeyEd25519), PublicKey: testKey(a.words[0]).public,
 			Power: w.number(a.named["power"]), Name: a.words[0],
 		}}
+	case "add", "set_add", "set_remove", "write_last", "write_multi":
+		op = w.parseMerging(words[0], a)
 	default:
 		w.t.Fatalf("%s: unknown operation %q", w.place, words[0])
 	}
@@ -183,6 +186,56 @@ func (w *world) parseOp(words []string) Op {
 		op.Actor = actor[:]
 	}
 	return op
+}
+
+// parseMerging reads an operation that does not conflict. A dash is an empty value.
+func (w *world) parseMerging(kind string, a arguments) Op {
+	value := func() []byte {
+		if len(a.words) < 2 || a.words[1] == "-" {
+			return nil
+		}
+		return []byte(a.words[1])
+	}
+	switch kind {
+	case "add":
+		delta, err := strconv.ParseInt(a.words[1], 10, 64)
+		if err != nil {
+			w.t.Fatalf("%s: %v", w.place, err)
+		}
+		return Op{Kind: &Op_Add{Add: &Add{Path: a.words[0], Delta: delta}}}
+	case "set_add":
+		return Op{Kind: &Op_SetAdd{SetAdd: &SetAdd{Path: a.words[0], Element: value()}}}
+	case "set_remove":
+		return Op{Kind: &Op_SetRemove{SetRemove: &SetRemove{Path: a.words[0], Seen: w.seen(a)}}}
+	case "write_last":
+		return Op{Kind: &Op_WriteLast{WriteLast: &WriteLast{Path: a.words[0], Value: value(), Depth: w.number(a.named["depth"])}}}
+	}
+	return Op{Kind: &Op_WriteMulti{WriteMulti: &WriteMulti{Path: a.words[0], Value: value(), Seen: w.seen(a)}}}
+}
+
+// seen reads seen=NAME[/OP][~+60s],...: writes by the names of their transactions. Those that were seen before
+// they were in a block have an end of validity.
+func (w *world) seen(a arguments) (list []Seen) {
+	for _, text := range strings.Split(a.named["seen"], ",") {
+		if text == "" {
+			continue
+		}
+		text, until, pending := strings.Cut(text, "~")
+		name, op, _ := strings.Cut(text, "/")
+		t := w.txs[name]
+		if t == nil {
+			w.t.Fatalf("%s: no transaction %q", w.place, name)
+		}
+		one := Seen{Txid: t.ID[:]}
+		if op != "" {
+			one.Op = uint32(w.number(op))
+		}
+		if pending {
+			one.PendingUntilMs = w.timeMS + w.milliseconds(until)
+		}
+		list = append(list, one)
+	}
+	return list
 }
 
 func (w *world) parseAssert(a arguments) *Assert {

@@ -15,7 +15,7 @@ import (
 func newAuditor(doc *genesis.Doc) *auditor {
 	m := &model{
 		accounts: map[crypto.Address]*account{}, assets: map[crypto.Hash]*asset{},
-		entries: map[entryName]entry{}, validators: map[crypto.ValidatorID]validator{},
+		entries: map[entryName]entry{}, merging: map[entryName]merging{}, validForMaxMS: doc.Params.ValidForMaxMS, validators: map[crypto.ValidatorID]validator{},
 	}
 	for _, v := range doc.Validators {
 		m.validators[crypto.ValidatorIDOf(v.Key.Type, v.Key.Bytes)] = validator{power: v.Power}
@@ -103,6 +103,9 @@ func (a *auditor) compareState(node *app.App) error {
 		if err != nil || got.Version != want.version || got.ModifiedHeight != want.height || !bytes.Equal(got.Value, want.value) {
 			return fmt.Errorf("entry %s is %+v, should be %+v (%v)", name.path, got, want, err)
 		}
+	}
+	if err := a.model.compareMerging(view, counts); err != nil {
+		return err
 	}
 	if err := a.compareNamespaces(view, counts); err != nil {
 		return err

@@ -28,6 +28,9 @@ type model struct {
 	accounts       map[crypto.Address]*account
 	assets         map[crypto.Hash]*asset
 	entries        map[entryName]entry
+	merging        map[entryName]merging
+	tag            ledger.Tag // of the operation that is being executed
+	validForMaxMS  uint64
 	validators     map[crypto.ValidatorID]validator
 }
 
@@ -95,6 +98,10 @@ func (m *model) copy() *model {
 	for name, e := range m.entries {
 		c.entries[name] = e
 	}
+	c.merging = make(map[entryName]merging, len(m.merging))
+	for name, e := range m.merging {
+		c.merging[name] = e.copy()
+	}
 	return &c
 }
 
@@ -161,6 +168,7 @@ func (a *auditor) transaction(t *tx) verdict {
 	after := a.model.copy()
 	touched := map[crypto.Address]bool{actor: true}
 	for i := range t.body.Ops {
+		after.tag = ledger.Tag{TxID: t.id, Op: uint8(i)}
 		if code := after.op(&t.body.Ops[i], actor, touched); code != 0 {
 			return verdict{code: code, op: uint32(i + 1)}
 		}

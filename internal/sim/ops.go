@@ -25,7 +25,7 @@ func (m *model) op(op *ledger.Op, actor crypto.Address, touched map[crypto.Addre
 	case *ledger.Op_Assert:
 		return m.assert(kind.Assert)
 	}
-	panic("sim: an operation that the auditor does not know")
+	return m.merge(op, actor)
 }
 
 func (m *model) transfer(x *ledger.Transfer, from crypto.Address, touched map[crypto.Address]bool) ledger.Code {
@@ -106,6 +106,13 @@ func (m *model) setAsset(x *ledger.SetAsset, actor crypto.Address) ledger.Code {
 
 func (m *model) put(x *ledger.Put, actor crypto.Address) ledger.Code {
 	name := entryName{actor, x.Path}
+	if m.merging[name].there() {
+		if len(x.Value) > 0 || x.IfVersion != nil {
+			return ledger.CodeKindMismatch
+		}
+		delete(m.merging, name)
+		return 0
+	}
 	if x.IfVersion != nil && x.IfVersion.Version != m.entries[name].version {
 		return ledger.CodeVersionConflict
 	}
@@ -130,7 +137,7 @@ func (m *model) assert(x *ledger.Assert) ledger.Code {
 		holds = have.Cmp(new(big.Int).SetBytes(b.Min)) >= 0 && (len(b.Max) == 0 || have.Cmp(new(big.Int).SetBytes(b.Max)) <= 0)
 	case *ledger.Assert_Entry:
 		name := entryName{crypto.Address(that.Entry.Namespace), that.Entry.Path}
-		holds = m.entries[name].version == that.Entry.Version
+		holds = m.entries[name].version == that.Entry.Version && !m.merging[name].there()
 	case *ledger.Assert_Height:
 		holds = within(m.height, that.Height.Min, that.Height.Max)
 	case *ledger.Assert_Time:

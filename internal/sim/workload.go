@@ -24,6 +24,11 @@ var generators = []struct {
 	{"set_asset", 2, (*workload).setAsset},
 	{"put", 5, (*workload).put},
 	{"assert", 3, (*workload).assert},
+	{"add", 3, (*workload).add},
+	{"set_add", 3, (*workload).setAdd},
+	{"set_remove", 2, (*workload).setRemove},
+	{"write_last", 2, (*workload).writeLast},
+	{"write_multi", 2, (*workload).writeMulti},
 	{"set_validator", 1, (*workload).setValidator},
 }
 
