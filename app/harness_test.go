@@ -170,7 +170,7 @@ func (r *replica) outcome(id ledger.TxID) Outcome {
 // settled waits until nothing is being verified any more.
 func (r *replica) settled() {
 	r.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); r.app.PoolStats().Queued > 0; {
+	for deadline := time.Now().Add(3 * time.Minute); r.app.PoolStats().Queued > 0; {
 		if time.Now().After(deadline) {
 			r.t.Fatal("verification does not end")
 		}

@@ -256,9 +256,10 @@ func TestObserverSeesRoutes(t *testing.T) {
 // TestWaitOutlivesReadTimeout: the server's read timeout is for requests that arrive slowly; a request that
 // waits for a block must not be cut off by it.
 func TestWaitOutlivesReadTimeout(t *testing.T) {
+	t.Parallel()
 	l := rpctest.NewLedger("tetrad-test", startMS)
 	server := rpc.NewServer(l.Node("node0"), rpc.Options{})
-	server.ReadTimeout = 50 * time.Millisecond
+	server.ReadTimeout = 2 * time.Second // far more than the request takes to arrive
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -266,12 +267,12 @@ func TestWaitOutlivesReadTimeout(t *testing.T) {
 	go server.Serve(listener)
 	defer server.Close()
 	tx := transfer(t, l, 1)
-	sealed := time.AfterFunc(300*time.Millisecond, func() {
+	sealed := time.AfterFunc(3*time.Second, func() {
 		l.Node("other").Submit(context.Background(), [][]byte{tx.Raw})
 		l.Seal()
 	})
 	defer sealed.Stop()
-	resp, err := http.Get("http://" + listener.Addr().String() + rpc.PathTransactions + "/" + tx.TxID.String() + "?wait=committed&timeout=20s")
+	resp, err := http.Get("http://" + listener.Addr().String() + rpc.PathTransactions + "/" + tx.TxID.String() + "?wait=committed&timeout=60s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +298,7 @@ func TestMinHeightWakesUp(t *testing.T) {
 		if rec.Code != 200 || rec.Header().Get(rpc.HeaderHeight) != "2" {
 			t.Fatalf("%d %v", rec.Code, rec.Header())
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(50 * time.Second):
 		t.Fatal("not woken up")
 	}
 }
@@ -350,7 +351,8 @@ func FuzzRequests(f *testing.F) {
 		r.Header.Set("Content-Type", kind)
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, r)
-		if rec.Code >= 500 && rec.Code != http.StatusServiceUnavailable {
+		slow := rec.Code == http.StatusServiceUnavailable || rec.Code == http.StatusGatewayTimeout
+		if rec.Code >= 500 && !slow {
 			t.Fatalf("%s %q: %d %s", method, path, rec.Code, rec.Body)
 		}
 		if rec.Code >= 400 {
