@@ -221,6 +221,7 @@ func TestValidateListsEveryFault(t *testing.T) {
 		"account":  {func(c *Config) { c.Pool.AccountTxsMax = 1 }, func(c *Config) { c.Pool.AccountTxsMax = 0 }, "pool.account_txs_max"},
 		"workers":  {func(c *Config) { c.Pool.VerifyWorkers = 64 }, func(c *Config) { c.Pool.VerifyWorkers = 65 }, "pool.verify_workers"},
 		"versions": {func(c *Config) { c.Store.KeepVersions = 2 }, func(c *Config) { c.Store.KeepVersions = 1 }, "store.keep_versions"},
+		"history":  {func(c *Config) { c.Store.KeepHistory = -1 }, func(c *Config) { c.Store.KeepHistory = -2 }, "store.keep_history"},
 		"disk":     {func(c *Config) { c.Store.DiskFreeMin = 256 << 20 }, func(c *Config) { c.Store.DiskFreeMin = 256<<20 - 1 }, "store.disk_free_min"},
 		"headroom": {func(c *Config) { c.Memory.HeadroomBytes = 16 << 20 }, func(c *Config) { c.Memory.HeadroomBytes = 16<<20 - 1 }, "memory.headroom_bytes"},
 		"gc":       {func(c *Config) { c.Memory.GCPercent = 10 }, func(c *Config) { c.Memory.GCPercent = 9 }, "memory.gc_percent"},

@@ -116,6 +116,7 @@ func (n *Node) openLedger() error {
 	opening := store.Options{
 		Dir: c.ledgerDir(), Genesis: n.doc.Hash(), Logger: n.log.With("module", "store"),
 		KeepVersions: c.Store.KeepVersions, KeepHeights: c.Store.KeepHeights, DiskFreeMin: c.Store.DiskFreeMin,
+		KeepHistory: uint64(max(0, c.Store.KeepHistory)), NoHistory: c.Store.KeepHistory < 0,
 	}
 	if n.store, err = store.Open(opening); errors.Is(err, store.ErrHalfRestored) {
 		return errInterrupted

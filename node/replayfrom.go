@@ -46,7 +46,7 @@ func (h *stoppedHome) beginning(from string) (store.Manifest, error) {
 // scratchStore opens a ledger to execute blocks on: an empty one in memory for genesis, and otherwise one that the
 // snapshot is restored into. Heights fold away soon: nobody asks for them.
 func (h *stoppedHome) scratchStore(ctx context.Context, begin store.Manifest, progress func(AuditProgress)) (*store.Store, error) {
-	o := store.Options{Genesis: h.doc.Hash(), KeepVersions: 2, KeepHeights: 2, FoldInterval: 5 * time.Second, FoldBytes: 32 << 20}
+	o := store.Options{Genesis: h.doc.Hash(), KeepVersions: 2, KeepHeights: 2, NoHistory: true, FoldInterval: 5 * time.Second, FoldBytes: 32 << 20}
 	if begin.Height == 0 {
 		o.InMemory = true
 		return store.Open(o)

@@ -87,6 +87,9 @@ allow = [
 # Past heights that stay readable from memory, and from disk.
 # keep_versions = {{ (defaults .Profile).Store.KeepVersions }}
 # keep_heights = {{ (defaults .Profile).Store.KeepHeights }}
+# How many heights back the histories of accounts go at least; 0 keeps all, -1 none. What is kept is some 120 bytes
+# for each account that a transaction touches.
+# keep_history = {{ (defaults .Profile).Store.KeepHistory }}
 # CometBFT blocks that are kept at least; 0 keeps all. Those within the age of evidence (genesis document) stay in
 # any case, and those above the oldest snapshot. Without all blocks "tetrad replay" begins at a snapshot, and
 # receipts and histories reach back no further.

@@ -74,6 +74,12 @@ func (l *loader) readHistories() error {
 	if err != nil {
 		return fmt.Errorf("read history marks: %w", err)
 	}
+	if lowest := l.s.lowest; len(h.marks) > 0 && lowest > h.from {
+		// The records between went while no histories were kept. It is the state before a log's first entry that
+		// shows it to be true.
+		h.base = max(lowest, l.s.first()+1)
+		h.from = h.base
+	}
 	heads, err := l.s.heads(l.txn, h.from, newest, math.MaxInt)
 	if err != nil {
 		return err
@@ -119,6 +125,12 @@ func (s *Store) historyStep() (more bool, err error) {
 	h, head, durable := s.histories, s.current().Height, s.durable
 	s.mu.RUnlock()
 	if !durable || h.from > head {
+		return false, nil
+	}
+	if s.options.NoHistory {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.histories.from, s.histories.base, s.histories.pending = head+1, head+1, 0
 		return false, nil
 	}
 	w := &historyWriter{s: s, h: h}
@@ -277,14 +289,14 @@ func (w *historyWriter) account(out *groupWriter, touches []placedTouch) error {
 	return out.close(true)
 }
 
-// anchor notes the head of a log before its first group, where the histories do not begin with the chain:
-// without it nobody could tell whether that group is true.
+// anchor notes the head of a log before its next group, where the histories do not begin with the chain and the
+// group before is not there: without it nobody could tell whether the next one is true.
 func (w *historyWriter) anchor(out *groupWriter, id crypto.Address, count uint64) error {
 	if w.h.base <= 1 || count == 0 {
 		return nil
 	}
-	last, err := w.s.lastWritten(id)
-	if err != nil || last > 0 {
+	last, err := w.s.lastWritten(id, count)
+	if err != nil || last >= count {
 		return err
 	}
 	head, ok, err := w.s.logAt(id, w.h.from-1, count)
@@ -294,10 +306,11 @@ func (w *historyWriter) anchor(out *groupWriter, id crypto.Address, count uint64
 	return out.batch.add(kindHistory, historyKey(id, count)[1:], appendGroup(nil, groupAnchor, head, nil), true)
 }
 
-// lastWritten is the number of the last transaction that is in an account's history; zero if there is none.
-func (s *Store) lastWritten(id crypto.Address) (last uint64, err error) {
+// lastWritten is the number of the last transaction in an account's history that is not far above seq; zero if
+// there is none.
+func (s *Store) lastWritten(id crypto.Address, seq uint64) (last uint64, err error) {
 	err = s.read(newest, func(txn *badger.Txn) error {
-		return eachGroup(txn, id, newest, func(g group) (bool, error) {
+		return eachGroup(txn, id, seq, func(g group) (bool, error) {
 			last = g.last()
 			return false, nil
 		})

@@ -304,6 +304,46 @@ func TestHistoryBegins(t *testing.T) {
 	}
 }
 
+// TestHistoryOff: a node that keeps no histories drops its records all the same. Once it keeps them again, they
+// begin anew, with proof.
+func TestHistoryOff(t *testing.T) {
+	o := testOptions(filepath.Join(t.TempDir(), "ledger"))
+	h := newHistoryChain(t, 4, o)
+	phase := func(heights int) {
+		for range heights {
+			h.grow(4)
+			if h.height()%7 == 0 {
+				if err := h.store.FoldOnce(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	phase(10)
+	h.options.NoHistory = true
+	h.reopen()
+	phase(50)
+	if s := h.store.Stats(); h.store.lowest < 12 || s.Histories < h.height()-7 {
+		t.Errorf("the lowest record is %d: %+v", h.store.lowest, s)
+	}
+	h.options.NoHistory = false
+	h.reopen()
+	base := h.store.Stats().HistoryFirst
+	if base < h.store.lowest || base > h.height()-20 {
+		t.Errorf("histories begin at %d, records at %d", base, h.store.lowest)
+	}
+	for range 3 {
+		for range 200 {
+			h.check(base)
+		}
+		phase(9)
+	}
+	h.reopen()
+	for range 200 {
+		h.check(base)
+	}
+}
+
 // olderBelow makes a store one whose heights below the base an older program wrote.
 func olderBelow(t *testing.T, db *badger.DB, base uint64) {
 	t.Helper()

@@ -35,6 +35,9 @@ type Options struct {
 	// KeepHistory is how many heights back the histories of accounts go, at least; KeepAll by default. A
 	// transaction costs about 120 bytes in the history of each account it touches, less where there are many.
 	KeepHistory uint64
+	// NoHistory keeps no histories, for who replays blocks and nothing else. Heights that pass while it is set are
+	// missing in the histories for good.
+	NoHistory bool
 
 	// FoldInterval and FoldBytes say when change records are folded into flat keys: after that time (a
 	// minute), or once they hold that much (128 MiB). What is not folded is replayed by Open, at several
