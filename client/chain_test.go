@@ -22,6 +22,7 @@ import (
 	cmtcore "github.com/cometbft/cometbft/version"
 	ics23 "github.com/cosmos/ics23/go"
 
+	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
@@ -202,6 +203,9 @@ func (p *proving) verified(t testing.TB, o VerifiedOptions) *Verified {
 	}
 	if o.MaxAge == 0 {
 		o.MaxAge = -1
+	}
+	if o.Policy == "" {
+		o.Policy, o.NoHedge = balance.Listed, true // tests say which node is asked, and when
 	}
 	o.ChainID, o.GenesisHash, o.Timeout = p.chain.id, p.Genesis, 2*time.Second
 	v, err := NewVerified(o)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/rpc"
 )
 
@@ -35,6 +36,10 @@ type Options struct {
 	Consistency string
 	// MinHeight is the session token to begin with, as Token returned it in an earlier run.
 	MinHeight uint64
+	// Policy is how nodes are chosen; "": balance.EWMA.
+	Policy balance.Policy
+	// NoHedge keeps requests from going to a second node beside one that is slow.
+	NoHedge bool
 	// Now is the clock by which nodes rest; nil is time.Now.
 	Now func() time.Time
 }
@@ -66,7 +71,7 @@ func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	nodes, err := newEndpoints(o.Endpoints, o.Now)
+	nodes, err := newEndpoints(o.Endpoints, balance.Options{Policy: o.Policy, NoHedge: o.NoHedge, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}

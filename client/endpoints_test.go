@@ -5,49 +5,34 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/tetradledger/tetrad/client/balance"
+	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/rpc"
 )
 
-func TestEndpointsRest(t *testing.T) {
-	now := time.Unix(0, 0)
-	e, err := newEndpoints([]string{"http://a", "http://b/", "http://c", "http://a"}, func() time.Time { return now })
+// TestEndpointsAreOneEach: a node that is given twice, or with a slash, is one node.
+func TestEndpointsAreOneEach(t *testing.T) {
+	c, err := New(Options{Endpoints: []string{"http://a", "http://b/", "http://c", "http://a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := func(step string, order ...string) {
-		t.Helper()
-		for i := range order {
-			order[i] = "http://" + order[i]
-		}
-		if got := e.order(); !slices.Equal(got, order) {
-			t.Errorf("%s: order is %v, want %v", step, got, order)
-		}
+	if got := c.Endpoints(); !slices.Equal(got, []string{"http://a", "http://b", "http://c"}) {
+		t.Errorf("the nodes are %v", got)
 	}
-	want("at first", "a", "b", "c")
-	e.failed("http://a")
-	want("a failed", "b", "c", "a")
-	e.answered("http://c")
-	want("answering does not change whose turn it is", "b", "c", "a")
-	e.failed("http://b")
-	want("b failed", "c", "a", "b")
-	now = now.Add(restMin)
-	want("both have rested", "c", "a", "b")
-	e.failed("http://c")
-	e.failed("http://a")
-	want("a failed a second time", "b", "c", "a")
-	now = now.Add(restMin)
-	want("it rests longer for that", "b", "c", "a")
-	e.failed("http://b")
-	want("b failed a second time", "c", "a", "b")
-	e.failed("http://c")
-	want("nobody is left: ask whoever has rested longest", "a", "b", "c")
-	e.answered("http://b")
-	want("b is back", "b", "a", "c")
-	for range 100 {
-		e.failed("http://b")
-	}
-	if rest := e.list[1].restUntil.Sub(now); rest != restMax {
-		t.Errorf("after many failures a node rests %s, want %s", rest, restMax)
+}
+
+// TestOutcomesOfRefusals: what nobody can do is no fault, too much to do is one that passes, the rest makes a
+// node no use for now.
+func TestOutcomesOfRefusals(t *testing.T) {
+	for code, want := range map[ledger.Code]balance.Outcome{
+		ledger.CodeNotFound: balance.Answered, ledger.CodeBadSignature: balance.Answered,
+		ledger.CodePoolFull: balance.Refused, ledger.CodeRateLimited: balance.Refused,
+		ledger.CodeSyncing: balance.Silent, ledger.CodeBehind: balance.Silent, ledger.CodeInternal: balance.Silent,
+	} {
+		if got := outcome(rpc.NewError(code, "")); got != want {
+			t.Errorf("%s is outcome %d, not %d", code.Info().Slug, got, want)
+		}
 	}
 }
 

@@ -11,9 +11,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
+	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
 )
@@ -41,27 +45,37 @@ func (c *Client) ask(ctx context.Context, node string, r request, out any) error
 	}
 	inner, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	trip := c.endpoints.Begin(node)
 	err := c.exchange(inner, node, r, out)
 	var refused *rpc.Error
 	switch {
 	case err == nil:
-		c.endpoints.answered(node)
+		trip.Done(balance.Answered, r.patience)
 		return nil
 	case errors.As(err, &refused):
-		if elsewhere(err) {
-			c.endpoints.failed(node)
-		} else {
-			c.endpoints.answered(node)
-		}
+		trip.Done(outcome(refused), r.patience)
 		return refused
 	case ctx.Err() != nil:
+		trip.Abandon(r.patience)
 		return ctx.Err()
 	}
 	if inner.Err() != nil {
 		err = fmt.Errorf("%w within %s", errNoAnswer, limit)
 	}
-	c.endpoints.failed(node)
+	trip.Done(balance.Silent, r.patience)
 	return &NodeError{Endpoint: node, Err: err}
+}
+
+// outcome is what a refusal says about the node: nothing, if nobody could do what was asked; that it has too
+// much to do; or that it is no use for now.
+func outcome(refused *rpc.Error) balance.Outcome {
+	switch {
+	case !refused.Retryable:
+		return balance.Answered
+	case refused.Class == string(ledger.CodePoolFull.Info().Class):
+		return balance.Refused
+	}
+	return balance.Silent
 }
 
 // errTimeout is what a node says that has a request and did not come to its end.
@@ -206,35 +220,74 @@ func elsewhere(err error) bool {
 	return !errors.As(err, &refused) || refused.Retryable
 }
 
-// anywhere puts a request to one node after another until one does it, and, if they all refuse for the time
-// being, again when they said that it may work. sent tells whether a node may have received the request
-// without our knowing what it did with it.
+// anywhere puts a request to one node after another until one does it, to a second one beside the first when
+// that is slow, and, if they all refuse for the time being, again when they said that it may work. That is safe
+// for transactions, too: the same bytes take effect once. sent tells whether a node may have received the
+// request without our knowing what it did with it.
 func (c *Client) anywhere(ctx context.Context, r request, out any) (sent bool, err error) {
+	want := balance.Want{Write: r.method == http.MethodPost, Patience: r.patience}
 	for round := 1; ; round++ {
-		var refused *rpc.Error
-		none := &NoNodeError{}
-		for _, node := range c.endpoints.order() {
-			err := c.ask(ctx, node, r, out)
-			var silent *NodeError
-			switch {
-			case err == nil || !elsewhere(err):
-				return sent, err
-			case errors.As(err, &silent):
-				sent = sent || !neverSent(err)
-				none.Attempts = append(none.Attempts, silent)
-			case ctx.Err() != nil:
-				none.Attempts = append(none.Attempts, &NodeError{Endpoint: node, Err: ctx.Err()})
-				return true, none.or(refused)
-			default:
-				sent = sent || errors.Is(err, errTimeout)
-				refused = milder(refused, err.(*rpc.Error))
-			}
+		var attempts attempts
+		answer, _, err := balance.Read(ctx, c.endpoints.Balancer, want, func(ctx context.Context, node string) (any, bool, error) {
+			// Two nodes may answer at once: each has an answer of its own, and one becomes the caller's.
+			into := reflect.New(reflect.TypeOf(out).Elem())
+			err := c.ask(ctx, node, r, into.Interface())
+			return into.Interface(), attempts.note(node, err), err
+		})
+		none, refused, maybe := attempts.sum()
+		sent = sent || maybe
+		switch {
+		case err == nil:
+			reflect.ValueOf(out).Elem().Set(reflect.ValueOf(answer).Elem())
+			return sent, nil
+		case ctx.Err() != nil:
+			return true, none.or(refused)
+		case errors.Is(err, balance.ErrNobody) || !elsewhere(err):
+			return sent, err
 		}
 		if refused == nil || refused.RetryAfterMS == 0 || round == roundsMax ||
 			!pause(ctx, time.Duration(refused.RetryAfterMS)*time.Millisecond) {
 			return sent, none.or(refused)
 		}
 	}
+}
+
+// attempts collects what became of a request at several nodes, of which two may be asked at the same time.
+type attempts struct {
+	mu      sync.Mutex // guards everything below
+	none    NoNodeError
+	refused *rpc.Error
+	maybe   bool // a node may have received the request without our knowing what it did with it
+}
+
+// note tells whether another node may do better.
+func (a *attempts) note(node string, err error) (again bool) {
+	if err == nil || !elsewhere(err) {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var silent *NodeError
+	var refused *rpc.Error
+	switch {
+	case errors.As(err, &silent):
+		a.maybe = a.maybe || !neverSent(err)
+		a.none.Attempts = append(a.none.Attempts, silent)
+	case errors.As(err, &refused):
+		a.maybe = a.maybe || errors.Is(err, errTimeout)
+		a.refused = milder(a.refused, refused)
+	default: // the caller's context ended, or another node was faster
+		a.maybe = true
+		a.none.Attempts = append(a.none.Attempts, &NodeError{Endpoint: node, Err: err})
+	}
+	return true
+}
+
+// sum is what there is until now; requests that were given up may still be noted later, elsewhere.
+func (a *attempts) sum() (*NoNodeError, *rpc.Error, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return &NoNodeError{Attempts: slices.Clone(a.none.Attempts)}, a.refused, a.maybe
 }
 
 // milder picks the refusal after which it is sensible to come back sooner: one with a time beats one without.

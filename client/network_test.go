@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
@@ -83,6 +84,9 @@ func (n *network) client(t testing.TB, o Options) *Client {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second // a node on a busy machine is slow, and not silent
+	}
+	if o.Policy == "" {
+		o.Policy, o.NoHedge = balance.Listed, true // tests say which node is asked, and when
 	}
 	c, err := New(o)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
@@ -113,49 +114,63 @@ type query[T any] struct {
 
 // prove puts a query to one node after another until one answers; how the answer is checked is proveAt's.
 func prove[T any](ctx context.Context, v *Verified, o ReadOptions, q query[T]) (T, *proven, string, error) {
-	var p *proven
-	out, node, err := anyNode(ctx, v, func(ctx context.Context, node string) (T, bool, error) {
-		answer, shown, err := proveAt(ctx, v, node, o, q)
-		p = shown
-		return answer, shown != nil, err
+	type shown struct {
+		answer T
+		proof  *proven
+	}
+	out, node, err := anyNode(ctx, v, func(ctx context.Context, node string) (shown, bool, error) {
+		answer, proof, err := proveAt(ctx, v, node, o, q)
+		return shown{answer, proof}, proof != nil, err
 	})
-	return out, p, node, err
+	return out.answer, out.proof, node, err
 }
 
-// anyNode tries one node after another until one settles the matter: with an answer, with a proof that there is
-// none, or with a lie, which ends the read and is kept as evidence.
+// provePatience is how long a node may take to prove before a second one is asked beside it: what an idle
+// network takes for the block that proves the newest state, and the walk there.
+const provePatience = 750 * time.Millisecond
+
+// anyNode tries one node after another, and one beside another that is slow, until one settles the matter: with
+// an answer, with a proof that there is none, or with a lie, which ends the read and is kept as evidence.
 func anyNode[T any](ctx context.Context, v *Verified, try func(ctx context.Context, node string) (out T, settled bool, err error)) (T, string, error) {
-	var refused *rpc.Error
-	var old *StaleError
-	none := &NoNodeError{}
-	var nothing T
-	for _, node := range v.client.endpoints.order() {
+	var attempts attempts
+	want := balance.Want{Patience: provePatience}
+	out, node, err := balance.Read(ctx, v.client.endpoints.Balancer, want, func(ctx context.Context, node string) (T, bool, error) {
 		listening, heard := listen(ctx)
 		out, settled, err := try(listening, node)
-		var silent *NodeError
-		var refusal *rpc.Error
 		switch {
 		case err == nil || settled:
-			return out, node, err
+			return out, false, err
 		case errors.Is(err, ErrLie):
 			v.client.endpoints.lied(node)
-			return nothing, node, v.caught.keep(err, heard)
-		case errors.As(err, &silent):
-			none.Attempts = append(none.Attempts, silent)
-		case errors.As(err, &old):
-		case ctx.Err() != nil:
-			none.Attempts = append(none.Attempts, &NodeError{Endpoint: node, Err: ctx.Err()})
-			return nothing, node, none.or(refused)
-		case errors.As(err, &refusal) && elsewhere(err):
-			refused = milder(refused, refusal)
-		default:
-			return nothing, node, err
+			return out, false, v.caught.keep(err, heard)
+		case mayDoBetter(ctx, err):
+			return out, attempts.note(node, err), &passedOn{err}
+		}
+		return out, false, err
+	})
+	var passed *passedOn
+	if !errors.As(err, &passed) {
+		return out, node, err
+	}
+	none, refused, _ := attempts.sum()
+	for _, tried := range none.Attempts {
+		var old *StaleError
+		if errors.As(tried, &old) {
+			return out, "", old
 		}
 	}
-	if old != nil {
-		return nothing, "", old
-	}
-	return nothing, "", none.or(refused)
+	return out, "", none.or(refused)
+}
+
+// passedOn is an error after which the next node is asked.
+type passedOn struct{ error }
+
+// mayDoBetter tells whether another node may prove what this one did not.
+func mayDoBetter(ctx context.Context, err error) bool {
+	var silent *NodeError
+	var old *StaleError
+	var refusal *rpc.Error
+	return errors.As(err, &silent) || errors.As(err, &old) || ctx.Err() != nil || errors.As(err, &refusal) && elsewhere(err)
 }
 
 // proveAt puts a query to one node and checks everything about the answer. The proof is returned together with

@@ -2,9 +2,13 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
+	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/rpc"
 )
 
@@ -19,34 +23,88 @@ const waitGrace = time.Second
 // waitPause is between rounds in which no node could be asked at all.
 const waitPause = 200 * time.Millisecond
 
+// waitBeside is after how long a second node is asked beside the first, and handed the transaction: about three
+// blocks of an idle network, in which an honest node would have had it in one.
+const waitBeside = time.Second
+
 // WaitCommitted waits until a transaction is decided: the status is then committed, failed or never_will. It
-// outlives nodes: when one does not answer, the next is asked, and a transaction that is still not decided
-// is handed to that one as well, if tx.Raw is there, since the node that took it in may have lost it or be
-// keeping it back. When the context ends first, the error is an ErrUnknownOutcome.
+// outlives nodes: when one does not answer, the next is asked, and a transaction that is not decided soon is
+// handed to others as well, if tx.Raw is there, to so many that one of them is honest, since the node that took
+// it in may have lost it or be keeping it back. When the context ends first, the error is an ErrUnknownOutcome.
 func (c *Client) WaitCommitted(ctx context.Context, tx Signed) (rpc.TxStatus, error) {
-	last := rpc.TxStatus{TxID: tx.TxID, Status: rpc.StatusUnknown}
-	var cause error
-	resend := false
+	w := waiting{c: c, tx: tx, last: rpc.TxStatus{TxID: tx.TxID, Status: rpc.StatusUnknown}}
 	for {
-		asked := false
-		for _, node := range c.endpoints.order() {
-			status, err := c.waitAt(ctx, node, tx, resend)
-			resend = true
-			switch {
-			case err == nil && status.Decided():
-				return status, nil
-			case ctx.Err() != nil:
-				return last, &UnknownOutcomeError{TxID: tx.TxID, Last: cause}
-			case err == nil:
-				asked, last, cause = true, status, nil
-			case refusedForGood(err):
-				return last, err
-			default:
-				cause = err
-			}
-		}
-		if !asked && !pause(ctx, waitPause) {
+		w.mu.Lock()
+		w.answered = false
+		w.mu.Unlock()
+		status, _, err := balance.Read(ctx, c.endpoints.Balancer, balance.Want{Patience: waitBeside}, w.ask)
+		w.mu.Lock()
+		last, cause, answered := w.last, w.cause, w.answered
+		w.mu.Unlock()
+		switch {
+		case err == nil:
+			return status, nil
+		case ctx.Err() == nil && refusedForGood(err):
+			return last, err
+		case ctx.Err() != nil, !answered && !pause(ctx, waitPause):
 			return last, &UnknownOutcomeError{TxID: tx.TxID, Last: cause}
+		}
+	}
+}
+
+// waiting is what came of waiting so far. Two nodes may be asked at the same time.
+type waiting struct {
+	c  *Client
+	tx Signed
+
+	mu       sync.Mutex // guards everything below
+	asked    []string   // nodes, again and again
+	answered bool       // in this round, if only that it is not decided
+	last     rpc.TxStatus
+	cause    error // of the last answer, if it was none
+}
+
+// errOpen says that a transaction is not decided yet.
+var errOpen = errors.New("it is not decided yet")
+
+// ask asks one node, and hands it the transaction if another was asked before.
+func (w *waiting) ask(ctx context.Context, node string) (rpc.TxStatus, bool, error) {
+	w.mu.Lock()
+	w.asked = append(w.asked, node)
+	asked := slices.Clone(w.asked)
+	w.mu.Unlock()
+	if len(asked) == 2 {
+		w.c.spread(ctx, w.tx, asked)
+	}
+	status, err := w.c.waitAt(ctx, node, w.tx, len(asked) > 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err == nil && status.Decided():
+		return status, false, nil
+	case err == nil:
+		w.answered, w.last, w.cause = true, status, nil
+		return status, true, errOpen
+	case ctx.Err() == nil:
+		w.cause = err
+	}
+	return status, !refusedForGood(err), err
+}
+
+// spread hands a transaction to other nodes, so that with the two that have it or get it next they are one more
+// than may be faulty. What they say to it is of no interest.
+func (c *Client) spread(ctx context.Context, tx Signed, have []string) {
+	if len(tx.Raw) == 0 {
+		return
+	}
+	more := (len(c.Endpoints())-1)/3 + 1 - len(have)
+	for _, node := range c.endpoints.fit() {
+		if more <= 0 {
+			return
+		}
+		if !slices.Contains(have, node) {
+			more--
+			go func() { _, _ = c.SubmitTo(ctx, node, tx.Raw) }()
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
@@ -58,7 +59,7 @@ func TestNodeDiesWhileWaiting(t *testing.T) {
 func TestNodeFreezesWhileWaiting(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, 2)
-	c := n.client(t, Options{Timeout: 500 * time.Millisecond})
+	c := n.client(t, Options{Policy: balance.Listed, Timeout: 500 * time.Millisecond})
 	ctx := within(t, time.Minute)
 	tx := n.pay(t, 1)
 	for { // until it is taken in, however slow this machine is
@@ -96,6 +97,48 @@ func TestNodeKeepsTransactionBack(t *testing.T) {
 	go func() {
 		await(t, n.servers[1], "POST", rpc.PathTransactions)
 		await(t, n.servers[1], "GET", "wait=committed")
+		n.Seal()
+	}()
+	status, err := c.WaitCommitted(ctx, tx)
+	if err != nil || status.Status != rpc.StatusCommitted {
+		t.Fatalf("%+v, %v", status, err)
+	}
+}
+
+// TestKeptBackBySeveral: in a network where two may be faulty, a transaction that two keep to themselves reaches
+// a third without waiting for the second to be given up.
+func TestKeptBackBySeveral(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 7)
+	c := n.client(t, Options{Policy: balance.Listed})
+	ctx := within(t, time.Minute)
+	tx := n.pay(t, 1)
+	for _, s := range n.servers[:2] {
+		s.fails(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				w.WriteHeader(202)
+			} else {
+				<-r.Context().Done() // says nothing, so that waiting alone does not lead on
+			}
+			fmt.Fprintf(w, `{"txid":"%s","status":"pending","code":0}`, tx.TxID)
+		})
+	}
+	if _, err := c.Submit(ctx, tx.Raw); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, len(n.servers))
+	for i, s := range n.servers[2:] {
+		go func() {
+			for r := range s.seen {
+				if r.Method == http.MethodPost {
+					got <- fmt.Sprint(i)
+					return
+				}
+			}
+		}()
+	}
+	go func() {
+		<-got
 		n.Seal()
 	}()
 	status, err := c.WaitCommitted(ctx, tx)

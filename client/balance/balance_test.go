@@ -97,7 +97,7 @@ func TestNobodyIsLeftOut(t *testing.T) {
 				c.move(time.Millisecond)
 				trip.Done(Outcome(rapid.IntRange(0, 3).Draw(t, "outcome")), 0)
 			case 3:
-				b.Begin(node).Abandon()
+				b.Begin(node).Abandon(0)
 			}
 			order, _ := b.Order(Want{Key: "k", Write: rapid.Bool().Draw(t, "write")})
 			slices.Sort(order)
@@ -321,6 +321,10 @@ func TestEjection(t *testing.T) {
 		t.Errorf("the liar takes the place of who only refused: a %q, c %q", why("a"), why("c"))
 	}
 	b.Note("d", Lied)
+	if why("d") != "down" {
+		t.Errorf("a liar is asked last for a moment, it is %q", why("d"))
+	}
+	c.move(restMin)
 	if why("d") != "" || b.Backends()[3].Lies != 1 {
 		t.Errorf("a second liar is more than f: it must be counted and stay, it is %q", why("d"))
 	}

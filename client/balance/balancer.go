@@ -46,6 +46,8 @@ type Options struct {
 	StrictRegion bool
 	// LagMax is how many blocks behind the reference a node may be and still be fit for reads; 0: 2.
 	LagMax uint64
+	// NoHedge keeps Read from asking a second node beside one that is slow.
+	NoHedge bool
 	// Probe asks a node about itself. Without it, only what requests bring to light is known.
 	Probe func(ctx context.Context, node string) (Report, error)
 	// ProbeInterval and ProbeTimeout: 250 ms and 200 ms.

@@ -108,6 +108,8 @@ func (b *Balancer) note(n *node, what Outcome, now time.Time) {
 			b.eject(n, now, "it refused too often", false)
 		}
 	case Lied:
+		// Where as many as may be are ejected, it is at least not asked next.
+		n.downUntil = now.Add(restMin)
 		b.eject(n, now, "it said what it could not prove", true)
 	}
 	if what != Answered && b.o.Policy == Listed && b.nodes[b.turn] == n {

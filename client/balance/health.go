@@ -108,10 +108,10 @@ func (n *node) heard(now time.Time) bool {
 // unfit says why a node should not be asked now, or nothing. It needs the balancer's mu.
 func (b *Balancer) unfit(n *node, w Want, reference uint64, now time.Time) string {
 	switch {
-	case n.downUntil.After(now):
-		return "down"
 	case n.ejection.on(now):
 		return "ejected: " + n.ejection.reason
+	case n.downUntil.After(now):
+		return "down"
 	case !n.heard(now):
 		return ""
 	case n.report.CatchingUp:

@@ -93,8 +93,8 @@ func (t Trip) Done(what Outcome, waited time.Duration) {
 const abandonedMax = 2
 
 // Abandon ends a request that nobody waits for any more. Once, that says nothing about the node but that it
-// took at least so long.
-func (t Trip) Abandon() {
+// took at least so long; of a node that was asked to wait, it says nothing at all.
+func (t Trip) Abandon(waited time.Duration) {
 	if t.n == nil {
 		return
 	}
@@ -102,6 +102,9 @@ func (t Trip) Abandon() {
 	defer t.b.mu.Unlock()
 	now := t.b.o.Now()
 	t.n.inFlight--
+	if waited > 0 {
+		return
+	}
 	if took := now.Sub(t.begun); took > t.n.latency.at(now) {
 		t.n.latency.see(took, now)
 	}
@@ -127,7 +130,7 @@ func Read[T any](ctx context.Context, b *Balancer, w Want, ask func(ctx context.
 	defer cancel()
 	b.mu.Lock()
 	b.hedges.request()
-	patience := b.hedges.after()
+	patience := max(b.hedges.after(), w.Patience)
 	b.mu.Unlock()
 
 	type result struct {
@@ -174,5 +177,5 @@ func Read[T any](ctx context.Context, b *Balancer, w Want, ask func(ctx context.
 func (b *Balancer) mayHedge() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.hedges.take()
+	return !b.o.NoHedge && b.hedges.take()
 }

@@ -15,6 +15,8 @@ type Want struct {
 	Key string
 	// MinHeight is the height that the answer must have seen.
 	MinHeight uint64
+	// Patience is how long the first node has, at least, before Read asks a second one beside it.
+	Patience time.Duration
 }
 
 // Nearest: another node must be nearer by this part to be changed to, and a node with so many requests under

@@ -50,7 +50,7 @@ func TestReadHedges(t *testing.T) {
 		trip := b.Begin(node)
 		if node == "a" {
 			<-ctx.Done()
-			trip.Abandon()
+			trip.Abandon(0)
 			abandoned.Done()
 			return "", true, ctx.Err()
 		}
@@ -65,7 +65,7 @@ func TestReadHedges(t *testing.T) {
 	if b.nodes[0].abandoned != 1 || b.nodes[0].downUntil.After(time.Now()) {
 		t.Error("one request that was given up is not silence")
 	}
-	b.Begin("a").Abandon()
+	b.Begin("a").Abandon(0)
 	if slices.Contains(b.Fit(), "a") {
 		t.Error("two in a row are")
 	}
