@@ -29,6 +29,8 @@ func Open(o Options) (*Store, error) {
 
 		histories: histories{from: 1, base: 1},
 		stop:      make(chan struct{}),
+
+		snapshotChunk: SnapshotChunkBytesMax,
 	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Dir, err)

@@ -211,6 +211,27 @@ func TestExportIsDeterministic(t *testing.T) {
 	}
 }
 
+// TestChunksAreFull exports a state of several chunks of the ordinary size: all but the last are nearly full.
+func TestChunksAreFull(t *testing.T) {
+	s := openStore(t, Options{InMemory: true, FoldInterval: -1})
+	if _, err := s.Init(crypto.Hash{1}, benchGenesis(130_000), benchTime(0)); err != nil {
+		t.Fatal(err)
+	}
+	commitRecord(t, s, benchBlock(rand.New(rand.NewPCG(1, 2)), 1, 10, 130_000))
+	m, err := s.Export(t.Context(), 0, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Chunks) != 3 {
+		t.Errorf("%d bytes are in %d chunks", m.Bytes(), len(m.Chunks))
+	}
+	for i, c := range m.Chunks[:len(m.Chunks)-1] {
+		if c.Bytes > SnapshotChunkBytesMax || c.Bytes < SnapshotChunkBytesMax-(64<<10) {
+			t.Errorf("chunk %d has %d bytes", i, c.Bytes)
+		}
+	}
+}
+
 // TestReplayAfterRestore sends transactions again that were committed before the snapshot: the restored store
 // refuses them as the others do, and makes the same state of a block of them.
 func TestReplayAfterRestore(t *testing.T) {
@@ -222,6 +243,9 @@ func TestReplayAfterRestore(t *testing.T) {
 	snapshot, err := c.store.Export(t.Context(), 0, dir, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(snapshot.Chunks) != 1 {
+		t.Errorf("a small state has %d chunks", len(snapshot.Chunks))
 	}
 	head, _ := c.store.Head()
 	o := fsckOptions(filepath.Join(t.TempDir(), "restored"))
