@@ -22,6 +22,7 @@
 //	m boundary                       fold mark: everything below this height is in flat keys
 //	b bucket, r bucket chunk         frozen replay bucket: its root, and its records in chunks
 //	t txid, u txid  @height          index: the receipt that decided a transaction, or that refused it
+//	s height                         origin: the snapshot that the store began with, if it did
 //
 // Nothing is ever written under a key and a Badger time that has another value already: Badger returns the
 // value of whichever table it meets first among equal times, and does not keep tables of level 0 in order.
@@ -53,6 +54,16 @@
 //
 // Open reads the flat keys at the last mark, applies the change records above it, compares the root with the
 // head's, and rebuilds the buckets that are not on disk, comparing their roots with their leaves.
+//
+// # Snapshots
+//
+// Export writes the state at a height as chunks of leaves in tree order, replay records included, each of which
+// proves itself against the root; from a pinned version, beside commits, the same bytes on every replica. Restore
+// verifies each chunk when it comes and then writes it. What it leaves is a store that was folded at that height
+// and kept nothing below: flat keys, mark and head; frozen buckets in their place; and the records of open buckets
+// as the replay section of the head's change record, from which Open rebuilds them. A crash before the head leaves
+// a directory with a file named restoring, which Open refuses and the next restore empties. The receipts of the
+// height and of those below are not there.
 //
 // # Check
 //
