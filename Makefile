@@ -11,10 +11,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL    := go tool -modfile=tools/go.mod
 GOFILES  = $(shell git ls-files -co --exclude-standard '*.go' | grep -v '\.pb\.go$$')
 
-.PHONY: build dev test ci lint vet fmt format unit race e2e bench proto oldest clean help
+.PHONY: build dev test ci lint vet fmt format unit race e2e bench bench-all bench-plot bench-go proto oldest clean help
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 build: ## the binary, bin/tetrad
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tetrad ./cmd/tetrad
@@ -49,9 +49,19 @@ race: ## the packages that share memory between goroutines, under the race detec
 e2e: build ## networks of real processes: kills, restarts, a liar among four, the README's commands
 	TETRAD_BIN=$(CURDIR)/bin/tetrad go test -timeout 40m -count=1 ./internal/e2e/...
 
-bench: build ## benchmarks of the hot paths, then a network under load
+OUT ?= bin/bench
+
+bench: build ## networks under load: the standard set, reports in OUT
+	scripts/bench-all $(OUT) main million overload ladder
+
+bench-all: build ## everything docs/PERFORMANCE.md shows, peers included; a quarter of an hour
+	scripts/bench-all $(OUT)
+
+bench-plot: ## charts and tables of docs/PERFORMANCE.md from the reports in OUT
+	go run ./scripts/bench-plot -reports $(OUT) -docs docs
+
+bench-go: ## benchmarks of the hot paths
 	go test -run '^$$' -bench . -benchmem ./crypto/... ./ledger/... ./app
-	scripts/bench-local
 
 oldest: ## build and vet with the oldest Go that go.mod admits
 	GOTOOLCHAIN=go1.25.0 go vet ./...

@@ -22,15 +22,18 @@ const (
 	// benchPrefillBytes is how much is signed before the run, so that signing takes no time from the nodes it
 	// shares a machine with: four million transfers, or some minutes at any rate this ledger reaches.
 	benchPrefillBytes = 1 << 30
-	// benchTopRate is the rate that a run without one prepares for.
-	benchTopRate = 20_000
+	// benchTopTxs and benchTopTransfers are what a run without a rate prepares for, per second: whichever is
+	// reached first.
+	benchTopTxs       = 20_000
+	benchTopTransfers = 150_000
 	// benchBatchTxs is half a frame, and benchBatchTime how long transactions are gathered for a request when
 	// they come slowly.
 	benchBatchTxs  = 256
 	benchBatchTime = 10 * time.Millisecond
 	// benchOutstanding is a second of transfers or so: enough to fill the next block while one is decided, and
-	// little enough that a transfer does not spend most of its time in a queue.
-	benchOutstanding = 12_000
+	// little enough that a transfer does not spend most of its time in a queue. Larger transactions are fewer.
+	benchOutstanding    = 12_000
+	benchOutstandingMin = 1_500
 	// benchSenders is how many requests are under way to each node. A node takes no more than
 	// benchSendersMax batches at a time.
 	benchSenders    = 8
@@ -88,7 +91,7 @@ type BenchOptions struct {
 	Duration, Warmup time.Duration
 	// BatchTxs is how many transactions go into one request; 0: 256, or fewer at low rates.
 	BatchTxs int
-	// Outstanding bounds the transactions that are sent and not decided when there is no rate; 0: 12,000.
+	// Outstanding bounds the transactions that are sent and not decided when there is no rate; 0: 12,000, or fewer large ones.
 	Outstanding int
 	// Connections is how many requests are under way to each node; 0: 8.
 	Connections int
@@ -215,8 +218,9 @@ const skewMax = 5
 func isStock(path string) bool { return path == PathStock || path == PathStockSync }
 
 func (o BenchOptions) withDefaults() BenchOptions {
+	o.TransfersPerTx = max(1, o.TransfersPerTx)
 	if o.Outstanding <= 0 {
-		o.Outstanding = benchOutstanding
+		o.Outstanding = max(benchOutstandingMin, benchOutstanding/o.TransfersPerTx)
 	}
 	if o.Progress == nil {
 		o.Progress = func(BenchProgress) {}
@@ -233,7 +237,6 @@ func (o BenchOptions) withDefaults() BenchOptions {
 	if len(o.Targets) == 0 {
 		o.Targets = o.Endpoints
 	}
-	o.TransfersPerTx = max(1, o.TransfersPerTx)
 	return o
 }
 

@@ -63,7 +63,7 @@ func newLoad(o BenchOptions, amount ledger.Amount, validForMaxMS uint64) (*load,
 	l.wake = sync.NewCond(&l.mu)
 	rate := o.Rate
 	if !l.timed {
-		rate = benchTopRate
+		rate = min(benchTopTxs*float64(o.TransfersPerTx), benchTopTransfers)
 	}
 	if total := rate / float64(o.TransfersPerTx) * o.Duration.Seconds(); total > benchTxsMax {
 		return nil, fmt.Errorf("%.0f transactions are more than the %d a run keeps track of: choose a lower rate or a shorter duration", total, benchTxsMax)

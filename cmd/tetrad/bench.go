@@ -99,7 +99,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.rpc, "rpc", nil, "CometBFT's RPC for the stock paths (default the port below each node's API)")
 	flags.IntVar(&f.batch, "batch", 0, "transactions per request (default 256, or fewer at low rates)")
 	flags.IntVar(&f.connections, "connections", 0, "requests under way to each node (default 8; 32 with --overload)")
-	flags.IntVar(&f.outstanding, "outstanding", 0, "transactions under way with --max (default 12000)")
+	flags.IntVar(&f.outstanding, "outstanding", 0, "transactions under way with --max (default 12000, or fewer large ones)")
 	flags.Uint64Var(&f.seed, "seed", 1, "decides who pays whom and when")
 	flags.IntVar(&f.steps, "steps", 0, "of --ladder: at most so many rates (default 12)")
 	flags.Float64Var(&f.factor, "factor", 0, "of --ladder: from one rate to the next (default 1.15)")

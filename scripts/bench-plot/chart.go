@@ -93,6 +93,9 @@ func newAxis(log bool, values []float64) axis {
 		}
 		return a
 	}
+	if hi <= 0 { // nothing but zeros
+		hi = 1
+	}
 	step := niceStep(hi)
 	for v := 0.0; ; v += step {
 		a.ticks = append(a.ticks, v)
@@ -105,9 +108,6 @@ func newAxis(log bool, values []float64) axis {
 
 // niceStep cuts an axis into four to ten parts of 1, 2 or 5 times a power of ten.
 func niceStep(hi float64) float64 {
-	if hi <= 0 {
-		return 1
-	}
 	power := math.Pow(10, math.Floor(math.Log10(hi)))
 	for _, part := range []float64{0.1, 0.2, 0.5, 1} {
 		if hi/(part*power) <= 7 {

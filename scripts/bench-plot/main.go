@@ -13,13 +13,13 @@ func main() {
 	reports := flag.String("reports", "", "the directory that scripts/bench-all wrote")
 	docs := flag.String("docs", "docs", "the directory with PERFORMANCE.md")
 	flag.Parse()
-	if err := run(*reports, *docs); err != nil {
+	if err := start(*reports, *docs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-plot:", err)
 		os.Exit(1)
 	}
 }
 
-func run(reports, docs string) error {
+func start(reports, docs string) error {
 	if reports == "" {
 		return errors.New("say where the reports are with -reports")
 	}

@@ -10,8 +10,28 @@ import (
 	"github.com/tetradledger/tetrad/client"
 )
 
-// tables are the parts of the page, by name. An empty one was not measured.
+// pictures are the charts below each table.
+var pictures = map[string][]string{
+	"headline": {"latency", "sustained"}, "ladder": {"ladder"}, "overload": {"overload"}, "stages": {"stages"},
+	"growth": {"accounts", "validators"}, "peers": {"peers"},
+}
+
+// tables are the parts of the page, by name, with the charts that belong to them. An empty one was not
+// measured.
 func (s *set) tables() map[string]string {
+	charts := s.charts()
+	all := s.bareTables()
+	for name, below := range pictures {
+		for _, picture := range below {
+			if c, ok := charts[picture]; ok && all[name] != "" {
+				all[name] += fmt.Sprintf("\n![%s](performance/%s.svg)\n", c.title, picture)
+			}
+		}
+	}
+	return all
+}
+
+func (s *set) bareTables() map[string]string {
 	return map[string]string{
 		"machine": s.machineTable(), "headline": s.headlineTable(), "ladder": s.ladderTable(), "overload": s.overloadTable(),
 		"stages": s.stagesTable(), "paths": s.runTable("path-", "way in"), "ablations": s.ablationTable(),

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tetradledger/tetrad/client"
+)
+
+// wellFormed reads a chart as XML and checks that all its points are on the paper.
+func wellFormed(t *testing.T, name string, svg []byte) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(string(svg)))
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		element, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		for _, a := range element.Attr {
+			v, err := strconv.ParseFloat(a.Value, 64)
+			across := a.Name.Local == "cx" || a.Name.Local == "x" || a.Name.Local == "width"
+			down := a.Name.Local == "cy" || a.Name.Local == "y" || a.Name.Local == "height"
+			if (across || down) && (err != nil || math.IsNaN(v) || v < 0 || across && v > width || down && v > height) {
+				t.Errorf("%s: <%s %s=%q>", name, element.Name.Local, a.Name.Local, a.Value)
+			}
+		}
+	}
+}
+
+func TestCharts(t *testing.T) {
+	for name, c := range map[string]chart{
+		"lines":    {title: "a < b", x: "x", y: "y", lines: []line{{"one & two", [][2]float64{{0, 1}, {5, 3}, {9, 2.5}}}}},
+		"logs":     {logX: true, logY: true, lines: []line{{"", [][2]float64{{1, 0.1}, {1e6, 5000}}}, {"", [][2]float64{{10, 0}}}}},
+		"bars":     {bars: []bar{{"a", 5, 4, 6}, {"b", 0, 0, 0}}},
+		"log bars": {logY: true, bars: []bar{{"a", 12000, 11000, 13000}, {"b", 343, 343, 343}}},
+		"zeros":    {lines: []line{{"", [][2]float64{{0, 0}, {0, 0}}}}},
+		"nothing":  {},
+	} {
+		svg := c.svg()
+		wellFormed(t, name, svg)
+		if string(svg) != string(c.svg()) {
+			t.Errorf("%s: drawn twice, two pictures", name)
+		}
+	}
+}
+
+// TestAxes: a linear axis begins at zero and ends at or above the largest value; there are some ticks and not
+// too many.
+func TestAxes(t *testing.T) {
+	for _, hi := range []float64{0, 0.001, 0.9, 1, 7, 9.99, 10, 123, 5000, 12345, 999999} {
+		a := newAxis(false, []float64{hi / 2, hi})
+		if a.min != 0 || a.max < hi || hi > 0 && a.max > 2*hi || len(a.ticks) < 2 || len(a.ticks) > 11 {
+			t.Errorf("up to %g: from %g to %g with %d ticks", hi, a.min, a.max, len(a.ticks))
+		}
+	}
+	a := newAxis(true, []float64{3, 4000})
+	if a.at(1) != 0 || a.at(10_000) != 1 || len(a.ticks) != 5 {
+		t.Errorf("%+v", a)
+	}
+}
+
+const traces = `File: tetrad
+Type: cpu
+-----------+-------------------------------------------------------
+      30ms   runtime.memmove
+             github.com/oasisprotocol/curve25519-voi/curve.Mul
+             github.com/tetradledger/tetrad/app.(*verification).verify
+-----------+-------------------------------------------------------
+     10ms   crypto/sha256.block
+             github.com/tetradledger/tetrad/crypto.Sum
+             github.com/tetradledger/tetrad/crypto/merkle.(*Tree).Commit
+             github.com/tetradledger/tetrad/ledger/store.(*Store).Stage
+-----------+-------------------------------------------------------
+    0.02s   runtime.futex
+             runtime.schedule
+-----------+-------------------------------------------------------
+     40ms   runtime.scanobject
+             runtime.gcDrain
+             runtime.gcBgMarkWorker
+`
+
+// TestStages: the innermost part of ours counts, the runtime only where nobody else is.
+func TestStages(t *testing.T) {
+	parts := attribute([]byte(traces))
+	for name, want := range map[string]float64{
+		"signatures": 0.3, "state tree": 0.1, "Go's scheduler and system calls": 0.2, "garbage collection": 0.4, "store, fold and index": 0,
+	} {
+		if math.Abs(parts[name]-want) > 1e-9 {
+			t.Errorf("%s: %g, want %g (%v)", name, parts[name], want, parts)
+		}
+	}
+}
+
+func TestFill(t *testing.T) {
+	page := []byte("# A\n\n<!-- bench:machine -->\nold\n<!-- /bench -->\n\ntext\n\n<!-- bench:peers -->\n<!-- /bench -->\n")
+	out, err := fill(page, map[string]string{"machine": "new\n", "peers": ""})
+	want := "# A\n\n<!-- bench:machine -->\nnew\n<!-- /bench -->\n\ntext\n\n<!-- bench:peers -->\nNot measured in this run.\n<!-- /bench -->\n"
+	if err != nil || string(out) != want {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	if again, err := fill(out, map[string]string{"machine": "new\n", "peers": ""}); err != nil || string(again) != want {
+		t.Errorf("filled twice: %v:\n%s", err, again)
+	}
+	if _, err := fill([]byte("<!-- bench:nobody -->\n<!-- /bench -->"), map[string]string{}); err == nil {
+		t.Error("a part that nobody makes was accepted")
+	}
+}
+
+// TestPage fills the real page from reports of every kind, and from one alone.
+func TestPage(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "PERFORMANCE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(rate float64) client.BenchReport {
+		return client.BenchReport{
+			Kind: client.ReportRun, Version: client.BenchReportVersion, Rate: rate, CPUUs: 40, P50MS: 100, P99MS: 300, Audit: "ok", Validators: 4,
+			Load: client.BenchLoad{Accounts: 1000, TransfersPerTx: 1}, Machine: &client.Machine{CPU: "some", Cores: 2},
+			Latency: []client.Quantile{{Q: 50, MS: 100}, {Q: 99, MS: 300}, {Q: 100, MS: 400}},
+			Series:  []client.BenchSecond{{Second: 1, Committed: 7}, {Second: 2, Committed: 8}},
+		}
+	}
+	big := run(9000)
+	big.Load.Accounts = 1_000_000
+	all := map[string]any{
+		"max": run(10_000), "light": run(20), "million-max": big, "path-single": run(3000), "ablation-some-thing": run(5000),
+		"ladder": client.LadderReport{
+			Kind: client.ReportLadder, Version: client.BenchReportVersion, Sustainable: 9500,
+			Steps: []client.LadderStep{{Rate: 9500, Sustained: true, Report: run(9500)}, {Rate: 11000, Why: "p99 is 2000 ms", Report: run(9600)}},
+		},
+		"overload": client.OverloadReport{
+			Kind: client.ReportOverload, Version: client.BenchReportVersion, Base: 10_000,
+			Steps: []client.OverloadStep{{Factor: 2, Goodput: 0.9, Passed: true, Report: run(9000)}},
+		},
+		"idle": map[string]any{"kind": "idle", "version": 1, "blocks_per_s": 3.5, "cpu_percent": 7.0, "rss_bytes": 1 << 27},
+		"peers": map[string]any{"kind": "peers", "version": 1, "results": []any{map[string]any{"system": "etcd", "config": "three members"}}, "summary": []any{
+			map[string]any{"system": "etcd", "rounds": 2, "per_second": map[string]any{"median": 5000, "min": 4000, "max": 6000}},
+			map[string]any{"system": "tetrad", "rounds": 2, "per_second": map[string]any{"median": 10_000, "min": 9000, "max": 11_000}},
+		}},
+	}
+	reports, docs := t.TempDir(), t.TempDir()
+	for name, r := range all {
+		text, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(reports, name+".json"), text)
+	}
+	write(t, filepath.Join(reports, "profile.traces"), []byte(traces))
+	write(t, filepath.Join(docs, "PERFORMANCE.md"), page)
+	if err := start(reports, docs); err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, filepath.Join(docs, "PERFORMANCE.md"))
+	for _, want := range []string{
+		"| as much as goes, 1,000 accounts | 0 | 10,000 |", "| signatures | 11.1 | 12.0 | 30 % |", "The highest rate sustained: 9,500 transfers/s.",
+		"| some-thing | 5,000 | -50 % |", "| etcd | 2 | 5,000 [4,000..6,000] |", "* **etcd**: three members.", "Idle: 3.5 blocks/s",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, line := range strings.Split(text, "\n") {
+		name, ok := strings.CutPrefix(line, "![")
+		if !ok {
+			continue
+		}
+		_, path, _ := strings.Cut(name, "](")
+		wellFormed(t, path, []byte(read(t, filepath.Join(docs, strings.TrimSuffix(path, ")")))))
+	}
+	if n := strings.Count(text, "Not measured"); n != 0 {
+		t.Errorf("%d parts are not filled", n)
+	}
+}
+
+// TestReportsThatAreStrange: what cannot be read is said, and not passed over.
+func TestReportsThatAreStrange(t *testing.T) {
+	for name, text := range map[string]string{
+		"no json": "{", "unknown kind": `{"kind":"dance"}`, "older": fmt.Sprintf(`{"kind":"run","version":%d}`, client.BenchReportVersion-1),
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "a.json"), []byte(text))
+		if _, err := readSet(dir); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := readSet(t.TempDir()); err == nil {
+		t.Error("an empty directory was accepted")
+	}
+}
+
+func write(t *testing.T, path string, text []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
