@@ -75,7 +75,7 @@ func writeFsck(w io.Writer, r *node.FsckReport) {
 		"flat keys", count(r.FlatKeys),
 		"replay records", count(r.Replay)+" in "+plural(r.Buckets, "bucket"),
 		"receipts", count(r.Receipts),
-		"index", count(r.Index),
+		"index", count(r.Index), "histories", count(r.History),
 		"faults", count(uint64(len(r.Faults))+r.Unlisted),
 	)
 	for _, f := range r.Faults {

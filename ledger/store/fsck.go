@@ -66,6 +66,7 @@ type FsckCounts struct {
 	Buckets  uint64 `json:"buckets"`
 	Receipts uint64 `json:"receipts"` // in change records
 	Index    uint64 `json:"index"`    // receipts in the index
+	History  uint64 `json:"history"`  // groups of transactions in the histories of accounts
 
 	Snapshots      uint64 `json:"snapshots"`
 	SnapshotLeaves uint64 `json:"snapshot_leaves"` // verified against the root of their snapshot, replay records included
@@ -146,7 +147,7 @@ func (f *fsck) checkStore() error {
 // checkAll runs the phases, each of which relies on what the ones before it found.
 func (f *fsck) checkAll() error {
 	for _, phase := range []func() error{
-		f.checkKeys, f.checkHeads, f.checkRecords, f.checkRoots, f.checkBuckets, f.checkState, f.checkIndex,
+		f.checkKeys, f.checkHeads, f.checkRecords, f.checkRoots, f.checkBuckets, f.checkState, f.checkIndex, f.checkHistories,
 	} {
 		if err := phase(); err != nil {
 			return err

@@ -197,6 +197,8 @@ func TestHistoryModel(t *testing.T) {
 					}
 				case n < 64 && h.height() > 0:
 					h.reopen()
+				case n < 66 && h.height() > 0:
+					h.checkFsck()
 				case h.height() > 0:
 					h.check(least)
 				}
@@ -226,6 +228,7 @@ func TestHistoryModel(t *testing.T) {
 			if (pruned > 0) != (keep > 0) {
 				t.Errorf("%d accounts have no first entry, keeping %d heights", pruned, keep)
 			}
+			h.checkFsck()
 			stats := h.store.Stats()
 			if stats.Histories != heights+1 || (stats.HistoryFirst > 1) != (keep > 0) {
 				t.Errorf("%+v", stats)
@@ -338,7 +341,7 @@ func TestHistoryOff(t *testing.T) {
 		}
 		phase(9)
 	}
-	h.reopen()
+	h.checkFsck()
 	for range 200 {
 		h.check(base)
 	}
