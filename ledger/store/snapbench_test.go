@@ -1,6 +1,7 @@
 package store
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -9,7 +10,9 @@ import (
 	"time"
 )
 
-// peak keeps the most that a heap held while something was done.
+var liveFlag = flag.Bool("store.live", false, "collect garbage before a benchmark looks at memory, which then takes longer")
+
+// peak keeps the most that a heap held while something was done: what is alive with -store.live, else with garbage.
 type peak struct{ before, most uint64 }
 
 func newPeak() *peak {
@@ -18,7 +21,12 @@ func newPeak() *peak {
 	return &peak{before, before}
 }
 
-func (p *peak) look() { p.most = max(p.most, heapBytes()) }
+func (p *peak) look() {
+	if *liveFlag {
+		runtime.GC()
+	}
+	p.most = max(p.most, heapBytes())
+}
 
 func (p *peak) report(b *testing.B) { b.ReportMetric(float64(p.most-p.before)/(1<<20), "heap-MiB") }
 

@@ -402,3 +402,53 @@ func dirNames(t testing.TB, dir string) []string {
 	}
 	return names
 }
+
+// TestExportsAndCommits exports views again and again in one goroutine while another commits and folds. Every
+// snapshot has the root of its height; that its chunks do as well is verified by the export.
+func TestExportsAndCommits(t *testing.T) {
+	m := newModel(15, 60, 0)
+	s := openStore(t, testOptions(t.TempDir()))
+	s.snapshotChunk = smallChunk
+	m.initStore(t, s)
+	commitRecord(t, s, m.records[1])
+	dir := t.TempDir()
+	stop, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		var err error
+		for more := true; more && err == nil; {
+			select {
+			case <-stop:
+				more = false // one more, of the newest height
+			default:
+			}
+			v := s.View()
+			var got Manifest
+			got, err = v.Export(context.Background(), dir, nil)
+			if err == nil && got.Root != m.roots[got.Height] {
+				err = fmt.Errorf("snapshot of height %d has root %s, want %s", got.Height, got.Root, m.roots[got.Height])
+			}
+			v.Close()
+			err = errors.Join(err, DropSnapshots(dir, 1))
+		}
+		ended <- err
+	}()
+	for h := uint64(2); h <= m.height(); h++ {
+		commitRecord(t, s, m.records[h])
+		if h%9 == 0 {
+			if err := s.FoldOnce(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	close(stop)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	list, err := Snapshots(dir)
+	if err != nil || len(list) != 1 || list[0].Height != m.height() {
+		t.Fatalf("snapshots at the end: %d (%v)", len(list), err)
+	}
+	o := testOptions(filepath.Join(t.TempDir(), "store"))
+	restore(t, o, dir, list[0], trusted(m, m.height()))
+	m.checkRestored(t, openStore(t, o), m.height(), m.height())
+}
