@@ -78,7 +78,7 @@ func lengthsHold(table io.ReaderAt, size int64) bool {
 			return false
 		}
 		length := int64(n[0])<<24 | int64(n[1])<<16 | int64(n[2])<<8 | int64(n[3])
-		if length > rest {
+		if length == 0 || length > rest { // of an index without a byte Badger makes a panic
 			return false
 		}
 		rest -= length
