@@ -84,7 +84,7 @@ func (b *bench) turn(ctx context.Context, i int) bool {
 
 // turnWait is how often a sender without room looks for itself. It is mostly a block that makes room, and that
 // wakes it.
-const turnWait = 20 * time.Millisecond
+const turnWait = 100 * time.Millisecond
 
 // inFlight is how many transactions are sent and not decided. What may be lost is not counted, or a node that
 // dies would take its part of the window with it; by broadcast_tx_async, nothing is ever more than sent.
