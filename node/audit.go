@@ -53,7 +53,8 @@ func Fsck(ctx context.Context, c Config, progress func(AuditProgress)) (*FsckRep
 	}
 	defer h.close()
 	found, err := store.Fsck(ctx, store.FsckOptions{
-		Dir: h.config.ledgerDir(), Scratch: h.scratch, Genesis: h.doc.Hash(), Progress: progress,
+		Dir: h.config.ledgerDir(), Snapshots: h.config.snapshotsDir(),
+		Scratch: h.scratch, Genesis: h.doc.Hash(), Progress: progress,
 	})
 	if err != nil {
 		return nil, err
