@@ -27,6 +27,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/node"
 	"github.com/tetradledger/tetrad/rpc"
 )
 
@@ -196,6 +197,11 @@ func TestDev(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "dev")
 	args := []string{"dev", "--home", dir, "--base-port", strconv.Itoa(base)}
+	// A network that was written the day before yesterday: its genesis document vouches for nothing any more, and
+	// queries must work all the same.
+	if _, err := node.Testnet(node.TestnetSpec{Dir: dir, BasePort: base, Time: time.Now().Add(-48 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
 
 	d := startDev(t, append(args, "-o", "json")...)
 	first := d.ready(t)
@@ -204,6 +210,10 @@ func TestDev(t *testing.T) {
 	}
 	transfer := []string{"tx", "transfer", "bob", "12.50usd", "--from", "alice", "--home", first.ClientHome}
 	runTetrad(t, transfer...)
+	if params := runTetrad(t, "query", "params", "--home", first.ClientHome, "-o", "json"); !strings.Contains(params, `"verified": true`) {
+		t.Fatalf("not verified: %s", params)
+	}
+	distrustAndTrust(t, first.ClientHome)
 
 	// One validator dies: dev says so and how to start it again, and the others go on.
 	d.killValidator(t, first.Nodes[2].Home)
@@ -251,6 +261,26 @@ func TestDev(t *testing.T) {
 		t.Fatalf("dev ended with %v", err)
 	}
 	awaitFree(t, base)
+}
+
+// distrustAndTrust forgets the header that dev gave a client home, is told how to get another one, and gets it.
+func distrustAndTrust(t *testing.T, home string) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(home, "light")); err != nil {
+		t.Fatal(err)
+	}
+	query := []string{"query", "params", "--home", home}
+	out, err := exec.Command("tetrad", query...).CombinedOutput()
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) || ended.ExitCode() != int(exitError) || !strings.Contains(string(out), "'tetrad status --trust'") {
+		t.Fatalf("want exit 1 and what to do, got %v: %s", err, out)
+	}
+	trust := "1:"
+	for strings.HasPrefix(trust, "1:") { // the first block is as old as the genesis document
+		trust = strings.TrimSpace(runTetrad(t, "status", "--trust", "--home", home))
+	}
+	runTetrad(t, append(query, "--trust", trust)...)
+	runTetrad(t, query...) // the home remembers it
 }
 
 // devProcess is a running `tetrad dev`.
