@@ -58,7 +58,7 @@ func TestMutations(t *testing.T) {
 		}
 	}
 	t.Logf("seed %d: %d lies refused (%v), %d answers unusable, %d changes without effect, 0 accepted", *mutationSeed, refused, kinds, other, harmless)
-	for _, kind := range []LieKind{LieValue, LieKey, LieHeight, LieHeader, LieProof, LieAbsence, LieMissing, LieUnproven, LieShape, LieGenesis} {
+	for _, kind := range []LieKind{LieValue, LieKey, LieHeight, LieHeader, LieProof, LieAbsence, LieMissing, LieUnproven, LieShape, LieGenesis, LieTxs, LieResults} {
 		if kinds[kind] == 0 {
 			t.Errorf("no mutation was refused as %s", kind)
 		}
@@ -140,6 +140,10 @@ func (m *mutator) change(path string, body []byte) []byte {
 func (m *mutator) answer(o object) {
 	list, r := items(o), m.rnd
 	proof := o["proof"].(object)
+	if len(list) == 0 {
+		m.block(o, proof)
+		return
+	}
 	i := r.IntN(len(list))
 	item, foreign := list[i].(object), m.pool[r.IntN(len(m.pool))]
 	if i > 0 && r.IntN(2) == 0 {
@@ -170,6 +174,29 @@ func (m *mutator) answer(o object) {
 	case 9:
 		o["proof"] = foreign["proof"]
 	case 10:
+		delete(o, "proof")
+	default:
+		m.field(o)
+	}
+}
+
+// block changes one thing in an answer about a block.
+func (m *mutator) block(o, proof object) {
+	txs := proof["txs"].([]any)
+	kind := m.rnd.IntN(7)
+	m.last = fmt.Sprint("block ", kind)
+	switch kind {
+	case 0, 1:
+		i := m.rnd.IntN(len(txs))
+		data, _ := base64.StdEncoding.DecodeString(txs[i].(string))
+		txs[i] = base64.StdEncoding.EncodeToString(m.bytes(data))
+	case 2:
+		proof["txs"] = append(txs, txs[0])
+	case 3:
+		proof["txs"] = txs[1:]
+	case 4:
+		proof["failed"] = []any{object{"index": m.rnd.IntN(2), "code": m.rnd.IntN(400), "op": m.rnd.IntN(2)}}
+	case 5:
 		delete(o, "proof")
 	default:
 		m.field(o)

@@ -66,6 +66,10 @@ var readings = map[string]func(t testing.TB, v *Verified) (any, bool, error){
 		vs, err := v.Validators(within(t, time.Minute), ReadOptions{})
 		return vs, vs.Verified && len(vs.Validators) == 4 && vs.TotalPower == 40, err
 	},
+	"block": func(t testing.TB, v *Verified) (any, bool, error) {
+		b, err := v.ReadBlock(within(t, time.Minute), ReceiptsList, ReadOptions{})
+		return b, b.Verified && b.TxCount == 1 && len(b.Receipts) == 1, err
+	},
 	"params": func(t testing.TB, v *Verified) (any, bool, error) {
 		p, err := v.Params(within(t, time.Minute), ReadOptions{})
 		return p, p.Verified && p.Params == ledger.DefaultParams(), err

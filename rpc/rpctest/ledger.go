@@ -30,6 +30,7 @@ type Ledger struct {
 	instant bool
 	genesis []byte
 	light   func(Header) Light
+	lit     uint64        // headers up to here are made
 	changed chan struct{} // closed, and replaced, when there is a block
 }
 

@@ -39,13 +39,21 @@ type Light struct {
 func (l *Ledger) ServeLight(genesis []byte, make func(Header) Light) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.genesis, l.light = genesis, make
+	l.genesis, l.light, l.lit = genesis, make, 0
 }
 
-// lightOf makes the header of a height above 0, of a ledger whose lock is held.
+// lightOf makes the header of a height above 0, of a ledger whose lock is held. Headers are made in order, so that
+// each can name the one before it.
 func (l *Ledger) lightOf(height uint64) Light {
+	for ; l.lit < height; l.lit++ {
+		l.light(l.header(l.lit + 1))
+	}
+	return l.light(l.header(height))
+}
+
+func (l *Ledger) header(height uint64) Header {
 	b, before := &l.blocks[height], &l.blocks[height-1]
-	return l.light(Header{Height: height, TimeMS: b.timeMS, AppHash: before.root, Txs: b.txs, LastResults: before.results()})
+	return Header{Height: height, TimeMS: b.timeMS, AppHash: before.root, Txs: b.txs, LastResults: before.results()}
 }
 
 // pack puts transactions together as a proposer does: all but the last one go into a frame, so that there are
