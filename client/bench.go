@@ -16,12 +16,13 @@ import (
 // Bounds and defaults of a load.
 const (
 	// benchTxsMax is how many transactions a run keeps track of: some 50 bytes each.
-	benchTxsMax = 5_000_000
+	benchTxsMax = 20_000_000
 	// benchAccountsMax bounds what is held per account, some 250 bytes with its key.
 	benchAccountsMax = 5_000_000
-	// benchPrefillBytes is how much is signed before the run, so that signing takes no time from the nodes it
-	// shares a machine with: four million transfers, or some minutes at any rate this ledger reaches.
-	benchPrefillBytes = 1 << 30
+	// benchPresign is how much is signed before the run, so that signing takes no time from the nodes it shares
+	// a machine with: four million transfers, or some minutes at any rate this ledger reaches.
+	benchPresign    = 1 << 30
+	benchPresignMax = 64 << 30
 	// benchTopTxs and benchTopTransfers are what a run without a rate prepares for, per second: whichever is
 	// reached first.
 	benchTopTxs       = 20_000
@@ -95,6 +96,8 @@ type BenchOptions struct {
 	Outstanding int
 	// Connections is how many requests are under way to each node; 0: 8.
 	Connections int
+	// PresignBytes is how much is signed before the run; the rest is signed during it. 0: 1 GiB.
+	PresignBytes int64
 	// Progress is told about the run once a second, from one goroutine; nil: nobody is.
 	Progress func(BenchProgress)
 }
@@ -206,6 +209,8 @@ func (o BenchOptions) check() error {
 		return fmt.Errorf("a request takes 1 to %d transactions, not %d", rpc.BatchTxsMax, o.BatchTxs)
 	case o.Connections < 0 || o.Connections > benchSendersMax:
 		return fmt.Errorf("1 to %d connections to each node are possible, not %d", benchSendersMax, o.Connections)
+	case o.PresignBytes < 0 || o.PresignBytes > benchPresignMax:
+		return fmt.Errorf("up to %d bytes can be signed before a run, not %d", int64(benchPresignMax), o.PresignBytes)
 	case isStock(o.Path) && len(o.Targets) == 0:
 		return fmt.Errorf("the load needs to know where CometBFT's RPC is")
 	}
@@ -227,6 +232,9 @@ func (o BenchOptions) withDefaults() BenchOptions {
 	}
 	if o.Connections == 0 {
 		o.Connections = benchSenders
+	}
+	if o.PresignBytes == 0 {
+		o.PresignBytes = benchPresign
 	}
 	if o.Path == "" {
 		o.Path = PathBatch

@@ -171,6 +171,15 @@ func TestLoadsThatAreWrong(t *testing.T) {
 		"no asset":    func(o *BenchOptions) { o.Asset = "eur" },
 		"no amount":   func(o *BenchOptions) { o.Amount = "0.001" },
 		"too much":    func(o *BenchOptions) { o.Rate = 2*benchTxsMax + 1 },
+		"no skew":     func(o *BenchOptions) { o.Skew = skewMax + 0.1 },
+		"many pay":    func(o *BenchOptions) { o.Accounts = benchAccountsMax + 1 },
+		"large tx":    func(o *BenchOptions) { o.TransfersPerTx = ledger.OpsMax + 1 },
+		"all warm":    func(o *BenchOptions) { o.Warmup = o.Duration },
+		"presigned":   func(o *BenchOptions) { o.PresignBytes = benchPresignMax + 1 },
+		"connections": func(o *BenchOptions) { o.Connections = benchSendersMax + 1 },
+		"no path":     func(o *BenchOptions) { o.Path = "pigeon" },
+		"no RPC":      func(o *BenchOptions) { o.Path = PathStock },
+		"no arrivals": func(o *BenchOptions) { o.Arrivals = "bursts" },
 	} {
 		o := n.load(100)
 		change(&o)

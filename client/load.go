@@ -81,7 +81,7 @@ func newLoad(o BenchOptions, amount ledger.Amount, validForMaxMS uint64) (*load,
 		l.perSend = max(1, benchBatchTxs/max(1, l.perTx/4))
 	}
 	l.batches = make([]loadBatch, (l.total+l.perSend-1)/l.perSend)
-	l.prefill = min(l.total, benchPrefillBytes/(txBytesAbout+transferBytesAbout*l.perTx))
+	l.prefill = int(min(int64(l.total), o.PresignBytes/int64(txBytesAbout+transferBytesAbout*l.perTx)))
 	// A transaction that is sent late must still be valid: it can be late by as much as the run takes.
 	l.validMS = uint64((o.Duration + time.Minute).Milliseconds())
 	l.validMS = min(l.validMS, validForMaxMS-min(validForMaxMS/2, clockSlackMS))

@@ -37,6 +37,7 @@ type benchFlags struct {
 	connections      int
 	outstanding      int
 	seed             uint64
+	presign          int64 // MiB
 	steps            int
 	factor           float64
 	p99              time.Duration
@@ -101,6 +102,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.connections, "connections", 0, "requests under way to each node (default 8; 32 with --overload)")
 	flags.IntVar(&f.outstanding, "outstanding", 0, "transactions under way with --max (default 12000, or fewer large ones)")
 	flags.Uint64Var(&f.seed, "seed", 1, "decides who pays whom and when")
+	flags.Int64Var(&f.presign, "presign", 0, "MiB of transactions to sign before the run (default 1024); the rest is signed during it")
 	flags.IntVar(&f.steps, "steps", 0, "of --ladder: at most so many rates (default 12)")
 	flags.Float64Var(&f.factor, "factor", 0, "of --ladder: from one rate to the next (default 1.15)")
 	flags.DurationVar(&f.p99, "p99", 0, "of --ladder: the latency that a sustained rate keeps (default 1s)")
@@ -117,6 +119,7 @@ const (
 	benchAccountsMax    = genesis.BenchAccountsMax
 	benchConnectionsMax = 1024
 	benchSkewMax        = 5
+	benchPresignMax     = 64 << 10
 	benchDurationMax    = 24 * time.Hour
 )
 
@@ -145,6 +148,8 @@ func (f benchFlags) check() error {
 		return usagef("--path must be batch, single, stock or stock-sync, not %q", f.path)
 	case f.connections < 0 || f.connections > benchConnectionsMax:
 		return usagef("--connections must be between 1 and %d, not %d", benchConnectionsMax, f.connections)
+	case f.presign < 0 || f.presign > benchPresignMax:
+		return usagef("--presign must be between 1 and %d MiB, not %d", benchPresignMax, f.presign)
 	case f.outstanding < 0:
 		return usagef("--outstanding must be more than 0, not %d", f.outstanding)
 	case f.steps < 0 || f.factor < 0 || f.p99 < 0:
@@ -174,7 +179,7 @@ func (c *cli) bench(ctx context.Context, f benchFlags) error {
 		Accounts: f.accounts, Key: func(i int) crypto.PrivateKey { return genesis.BenchKey(benchSeed, i) },
 		Skew: f.skew, Seed: f.seed, Asset: f.asset, Amount: f.amount, TransfersPerTx: f.perTx,
 		Rate: f.rate, Arrivals: f.arrivals, Path: f.path, Duration: f.duration, Warmup: f.warmup,
-		BatchTxs: f.batch, Outstanding: f.outstanding, Connections: f.connections, Progress: bar.show,
+		BatchTxs: f.batch, Outstanding: f.outstanding, Connections: f.connections, PresignBytes: f.presign << 20, Progress: bar.show,
 	}
 	switch {
 	case f.ladder:

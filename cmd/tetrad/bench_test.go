@@ -55,6 +55,8 @@ func TestBenchBounds(t *testing.T) {
 		"other path":              {func(f *benchFlags) { f.path = "grpc" }, false},
 		"most connections":        {func(f *benchFlags) { f.connections = benchConnectionsMax }, true},
 		"more connections":        {func(f *benchFlags) { f.connections = benchConnectionsMax + 1 }, false},
+		"most signed before":      {func(f *benchFlags) { f.presign = benchPresignMax }, true},
+		"more signed before":      {func(f *benchFlags) { f.presign = benchPresignMax + 1 }, false},
 		"negative outstanding":    {func(f *benchFlags) { f.outstanding = -1 }, false},
 		"negative steps":          {func(f *benchFlags) { f.steps = -1 }, false},
 		"overload with base rate": {func(f *benchFlags) { f.overload, f.rate = []float64{2, 5}, 9000 }, true},
