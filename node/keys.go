@@ -70,6 +70,10 @@ func loadValidator(keyPath, statePath string, hasBlocks bool) (*cmtprivval.FileP
 	if err := cmtjson.Unmarshal(data, &state); err != nil {
 		return nil, fmt.Errorf("%s is not a validator's state: %w", statePath, err)
 	}
+	if err := checkLastSign(state, key.PrivKey.PubKey()); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w; with it the validator could sign twice: restore the newest copy, or let a new validator "+
+			"take this one's place", statePath, err)
+	}
 	last := &validator.LastSignState // keeps its own path
 	last.Height, last.Round, last.Step = state.Height, state.Round, state.Step
 	last.Signature, last.SignBytes = state.Signature, state.SignBytes

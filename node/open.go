@@ -121,7 +121,7 @@ func (n *Node) openLedger() error {
 	if n.store, err = store.Open(opening); errors.Is(err, store.ErrHalfRestored) {
 		return errInterrupted
 	} else if err != nil {
-		return fmt.Errorf("open the ledger: %w", err)
+		return fmt.Errorf("open the ledger for %s: %w", c.Engine.GenesisFile(), err)
 	}
 	n.app, err = app.New(app.Options{
 		Genesis: n.doc, Store: n.store, Logger: n.log.With("module", "app"), Observer: n.metrics,
