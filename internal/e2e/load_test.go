@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/rpc"
 )
@@ -38,7 +39,7 @@ func (n *network) startLoad(senders int, indexes ...int) *load {
 				urls = append(urls, n.url(q.index))
 			}
 		}
-		c, err := client.New(client.Options{Endpoints: urls})
+		c, err := client.New(client.Options{Endpoints: urls, Policy: balance.Listed})
 		if err != nil {
 			n.t.Fatal(err)
 		}
