@@ -66,7 +66,8 @@ func TestHistoryCrash(t *testing.T) {
 			c := *h
 			c.rng = rand.New(rand.NewPCG(uint64(i), 1))
 			chain := *h.ledgerChain
-			c.ledgerChain, c.t, c.counts = &chain, t, h.counts[:one.head+1]
+			chain.t = t
+			c.ledgerChain, c.counts = &chain, h.counts[:one.head+1]
 			c.options.Dir, c.options.FailPoint = one.dir, nil
 			c.store = openStore(t, c.options)
 			least := uint64(1)
