@@ -105,18 +105,25 @@ func (l *loader) readHeads() error {
 	return nil
 }
 
+// errNoHead says that a store is neither empty nor whole.
+var errNoHead = errors.New("there is no head, although there is this: the data is damaged; restore this node's data from a copy, or let it catch up from nothing")
+
 // checkNothing refuses what lacks a head without being empty: Badger takes a damaged block for one that is not
-// there. Only chunks of a change record can be there before the first head.
+// there. A crash in the first commit leaves chunks of change records, of genesis and one block, and nothing else.
 func (l *loader) checkNothing() error {
 	for _, kind := range []byte{kindMark, kindFlat, kindBucket, kindReplay, kindOutcome, kindRefusal, kindHistory, kindOrigin} {
-		err := eachKey(l.txn, []byte{kind}, func(item *badger.Item) (bool, error) {
-			return false, errors.New("there is no head, although there is this: the data is damaged; restore this node's data from a copy, or let it catch up from nothing")
-		})
+		err := eachKey(l.txn, []byte{kind}, func(*badger.Item) (bool, error) { return false, errNoHead })
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	heights := make(map[uint64]bool)
+	return eachKey(l.txn, []byte{kindRecord}, func(item *badger.Item) (bool, error) {
+		if heights[numberOf(item.Key())] = true; len(heights) > 2 {
+			return false, errNoHead
+		}
+		return true, nil
+	})
 }
 
 // readBase puts the base into the tree. It may be larger than memory for a batch, so it goes through
