@@ -111,16 +111,6 @@ func wholeList(o ReadOptions, read func(ReadOptions) (rpc.Entries, error)) (rpc.
 	}
 }
 
-// entryData is what a leaf says.
-func entryData(path string, e *ledger.Entry) rpc.EntryData {
-	out := rpc.EntryData{Path: path, Value: e.Value, Version: e.Version, ModifiedHeight: e.ModifiedHeight}
-	if readable(e.Value) {
-		text := string(e.Value)
-		out.Text = &text
-	}
-	return out
-}
-
 // choose keeps the entries whose paths begin with a prefix.
 func choose(entries []rpc.EntryData, prefix string) []rpc.EntryData {
 	out := []rpc.EntryData{}

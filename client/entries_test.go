@@ -437,3 +437,58 @@ func TestListBounds(t *testing.T) {
 		t.Errorf("a list that goes in a circle: %v", err)
 	}
 }
+
+// TestEntryKinds: entries of every kind are proven, one by one and in a list, and say what was written.
+func TestEntryKinds(t *testing.T) {
+	p := newProving(t, 1, fourValidators)
+	write := func(change func(*Draft)) Signed {
+		d := NewTx(p.ChainID, p.Genesis, rpctest.Address("alice")).ValidUntilMS(p.blockTimeMS(t) + 60_000)
+		change(d)
+		tx, err := d.Sign(crypto.DevKey("alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.submit(t, tx)
+		return tx
+	}
+	first := write(func(d *Draft) {
+		d.Add("count", 7).Add("count", -9).SetAdd("set", []byte("b")).SetAdd("set", []byte("a")).SetAdd("set", []byte("b")).
+			WriteLast("last", []byte("x"), 1).WriteMulti("multi", []byte("one")).WriteMulti("multi", []byte("two"))
+	})
+	seen, err := SeenTags(first.TxID.String()+"/2", first.TxID.String()+"/6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(func(d *Draft) { d.SetRemove("set", seen[0]).WriteMulti("multi", []byte("three"), seen[1]) })
+	p.Seal()
+	v, alice := p.verified(t, VerifiedOptions{}), rpctest.Address("alice").String()
+	all, err := v.Entries(within(t, time.Minute), alice, "", ReadOptions{})
+	if err != nil || len(all.Entries) != 4 || !all.Verified {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	values := func(e rpc.EntryData) (text []string) {
+		for _, v := range e.Values {
+			text = append(text, *v.Text)
+		}
+		return text
+	}
+	for i, want := range []struct {
+		path, kind string
+		holds      func(e rpc.EntryData) bool
+	}{
+		{"count", "counter", func(e rpc.EntryData) bool { return e.Sum == "-2" }},
+		{"last", "last", func(e rpc.EntryData) bool { return e.Depth == 1 && *e.Text == "x" && e.Tag == first.TxID.String()+"/5" }},
+		{"multi", "multi", func(e rpc.EntryData) bool { return slices.Equal(values(e), []string{"three", "two"}) }},
+		{"set", "set", func(e rpc.EntryData) bool {
+			return slices.Equal(values(e), []string{"a", "b"}) && slices.Equal(e.Values[1].Tags, []string{first.TxID.String() + "/4"})
+		}},
+	} {
+		one, err := v.Entry(within(t, time.Minute), alice, want.path, ReadOptions{})
+		if e := all.Entries[i]; err != nil || e.Path != want.path || e.Kind != want.kind || e.Version != 0 || !want.holds(e) || !reflect.DeepEqual(one.EntryData, e) {
+			t.Errorf("%s: %+v, %+v, %v", want.path, e, one, err)
+		}
+	}
+	if _, err := SeenTags("x"); err == nil {
+		t.Error("a tag that is none was taken")
+	}
+}

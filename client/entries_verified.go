@@ -108,7 +108,7 @@ func (l *listing) build(p *proven) (rpc.Entries, error) {
 		if err != nil {
 			return out, err
 		}
-		out.Entries = append(out.Entries, entryData(path, &e))
+		out.Entries = append(out.Entries, rpc.DescribeEntry(path, &e))
 	}
 	return out, nil
 }

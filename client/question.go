@@ -153,5 +153,5 @@ func buildEntry(p *proven, namespace string, a crypto.Address, path string) (rpc
 	if err == nil && !found {
 		err = rpc.NewError(ledger.CodeNotFound, "There is no entry %q in the namespace of %s; that is proven.", path, namespace)
 	}
-	return rpc.Entry{Namespace: a.String(), EntryData: entryData(path, &e), Height: p.height, Verified: true}, err
+	return rpc.Entry{Namespace: a.String(), EntryData: rpc.DescribeEntry(path, &e), Height: p.height, Verified: true}, err
 }

@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -8,13 +10,26 @@ import (
 	"github.com/tetradledger/tetrad/ledger"
 )
 
-// EntryData is what an entry of an account's namespace says.
+// EntryData is what an entry of an account's namespace says. Which fields it has depends on its kind.
 type EntryData struct {
-	Path           string  `json:"path"`
-	Value          []byte  `json:"value" doc:"Standard base64"`
-	Text           *string `json:"text,omitempty" doc:"The value, if it is readable text"`
-	Version        uint64  `json:"version" doc:"Grows with every write to the ledger's registers and is never used twice: a fencing token"`
-	ModifiedHeight uint64  `json:"modified_height"`
+	Path           string       `json:"path"`
+	Kind           string       `json:"kind" enum:"register,counter,last,multi,set" doc:"What it is, and so which operations it takes: put; add; write_last; write_multi; set_add and set_remove"`
+	Value          []byte       `json:"value,omitempty" doc:"Of a register, and of one in which the deepest write wins: standard base64"`
+	Text           *string      `json:"text,omitempty" doc:"The value, if it is readable text"`
+	Version        uint64       `json:"version,omitempty" doc:"Of a register: grows with every write to the ledger's registers and is never used twice: a fencing token"`
+	ModifiedHeight uint64       `json:"modified_height,omitempty" doc:"Of a register"`
+	Sum            string       `json:"sum,omitempty" doc:"Of a counter: a decimal number, perhaps with a minus. A counter at zero is no entry"`
+	Depth          uint64       `json:"depth,omitempty" doc:"Of a register in which the deepest write wins: a write that follows on this one has one more"`
+	Tag            string       `json:"tag,omitempty" doc:"Of the same: the write that won"`
+	Values         []EntryValue `json:"values,omitempty" doc:"Of a set: its elements; of a register that keeps all values: those that nobody has replaced"`
+	Removed        int          `json:"removed,omitempty" doc:"How many writes it remembers as taken back that could still come"`
+}
+
+// EntryValue is one of the values that an entry holds.
+type EntryValue struct {
+	Value []byte   `json:"value" doc:"Standard base64"`
+	Text  *string  `json:"text,omitempty" doc:"The value, if it is readable text"`
+	Tags  []string `json:"tags" doc:"The writes that put it there: each a transaction's id, a slash and the position of the operation. Whoever takes the value back names them"`
 }
 
 // Entry is one entry of an account's namespace.
@@ -67,7 +82,7 @@ func readEntry(snap Snapshot, in *entryInput) (Entry, error) {
 	if !found {
 		return Entry{}, notFound("There is no entry %q in the namespace of %s.", shorten(in.Path), in.Namespace)
 	}
-	return Entry{Namespace: namespace.String(), EntryData: entryData(in.Path, &e), Height: snap.Height()}, nil
+	return Entry{Namespace: namespace.String(), EntryData: DescribeEntry(in.Path, &e), Height: snap.Height()}, nil
 }
 
 func checkPathBytes(where, path string) error {
@@ -77,14 +92,46 @@ func checkPathBytes(where, path string) error {
 	return nil
 }
 
-// entryData is what a leaf says.
-func entryData(path string, e *ledger.Entry) EntryData {
-	out := EntryData{Path: path, Value: e.Value, Version: e.Version, ModifiedHeight: e.ModifiedHeight}
-	if readable(e.Value) {
-		text := string(e.Value)
-		out.Text = &text
+// DescribeEntry says what the leaf of an entry says.
+func DescribeEntry(path string, e *ledger.Entry) EntryData {
+	out := EntryData{
+		Path: path, Kind: e.Kind.String(), Value: e.Value, Text: textOf(e.Value), Version: e.Version, ModifiedHeight: e.ModifiedHeight,
+		Depth: e.Depth, Removed: len(e.Removed),
+	}
+	switch e.Kind {
+	case ledger.KindRegister:
+	case ledger.KindCounter:
+		out.Sum, out.Text = e.Sum.String(), nil
+	case ledger.KindLast:
+		out.Tag = e.Tag.String()
+	default:
+		out.Values, out.Text = describeItems(e.Items), nil
 	}
 	return out
+}
+
+// describeItems puts the writes of one value together. Values come in the order of their bytes.
+func describeItems(items []ledger.Item) []EntryValue {
+	items = slices.Clone(items)
+	slices.SortStableFunc(items, func(a, b ledger.Item) int { return bytes.Compare(a.Value, b.Value) })
+	var out []EntryValue
+	for i, item := range items {
+		if i == 0 || !bytes.Equal(items[i-1].Value, item.Value) {
+			out = append(out, EntryValue{Value: item.Value, Text: textOf(item.Value)})
+		}
+		last := &out[len(out)-1]
+		last.Tags = append(last.Tags, item.Tag.String())
+	}
+	return out
+}
+
+// textOf is a value as text; nil if it is not readable.
+func textOf(value []byte) *string {
+	if !readable(value) {
+		return nil
+	}
+	text := string(value)
+	return &text
 }
 
 // readable tells whether bytes are text that no terminal is harmed by.
@@ -141,7 +188,7 @@ func readEntries(snap Snapshot, in *entriesInput) (Entries, error) {
 		if err != nil {
 			return Entries{}, err
 		}
-		out.Entries = append(out.Entries, entryData(pathOf(key), &e))
+		out.Entries = append(out.Entries, DescribeEntry(pathOf(key), &e))
 		if size >= entriesPageBytes && i+1 < len(keys) {
 			next = key
 			break

@@ -33,6 +33,7 @@ const startMS = 1_700_000_000_000
 //
 //	tx NAME FROM TO AMOUNT [valid=MS] [chain=ID] [key=NAME] [memo=TEXT]   makes a transaction and keeps it under a name
 //	put NAME FROM PATH VALUE                       the same with a register
+//	ops NAME FROM, and lines of JSON               the same with any operations
 //	seal [MS] · hold HEIGHT · keep HEIGHT · forget HEIGHT · pool N  see rpctest
 //	status FIELD=VALUE ...                         what the node says of itself from now on
 //	METHOD PATH, headers, and lines "> body"       a request; {alice} is an address, {txid:NAME} an id,
@@ -137,6 +138,8 @@ func (w *world) step(input string) string {
 	switch words[0] {
 	case "tx", "put":
 		return w.makeTx(words)
+	case "ops":
+		return w.makeOps(words[1], words[2], strings.Join(lines[1:], "\n"))
 	case "seal":
 		step := uint64(1000)
 		if len(words) > 1 {
@@ -192,6 +195,25 @@ func (w *world) makeTx(words []string) string {
 		Nonce([16]byte(nonce[:16])).Sign(crypto.DevKey(options["key"]))
 	if err != nil {
 		return err.Error()
+	}
+	w.txs[name] = tx
+	return "txid " + tx.TxID.String()
+}
+
+// makeOps makes a transaction of a list of operations in JSON, in which {txid:NAME} is an id.
+func (w *world) makeOps(name, from, text string) string {
+	ops, err := ledger.ParseOps([]byte(w.fill(text)), ledger.Names{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	nonce := crypto.Sum([]byte(name))
+	d := client.NewTx(w.ledger.ChainID, w.ledger.Genesis, rpctest.Address(from)).ValidUntilMS(startMS + 60_000).Nonce([16]byte(nonce[:16]))
+	for _, op := range ops {
+		d.Op(op)
+	}
+	tx, err := d.Sign(crypto.DevKey(from))
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	w.txs[name] = tx
 	return "txid " + tx.TxID.String()
