@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
 )
 
@@ -29,8 +31,23 @@ func newQueryEntry(c *cli, q *queryFlags) *cobra.Command {
 }
 
 func writeEntry(w io.Writer, e rpc.Entry) {
-	fields(w, "namespace", e.Namespace, "path", e.Path, "value", valueText(&e.EntryData),
-		"version", fmt.Sprint(e.Version), "written at", fmt.Sprintf("height %d", e.ModifiedHeight), "height", fmt.Sprint(e.Height))
+	pairs := []string{"namespace", e.Namespace, "path", e.Path, "kind", e.Kind}
+	switch e.Kind {
+	case ledger.KindSet.String(), ledger.KindMulti.String():
+		for i := range e.Values {
+			name := "value"
+			if e.Kind == ledger.KindSet.String() {
+				name = "element"
+			}
+			pairs = append(pairs, name, bytesLine(e.Values[i].Value, e.Values[i].Text))
+		}
+	default:
+		pairs = append(pairs, "value", valueText(&e.EntryData), "version", positive(e.Version), "depth", positive(e.Depth))
+	}
+	if e.ModifiedHeight > 0 {
+		pairs = append(pairs, "written at", fmt.Sprintf("height %d", e.ModifiedHeight))
+	}
+	fields(w, append(pairs, "height", fmt.Sprint(e.Height))...)
 }
 
 func newQueryEntries(c *cli, q *queryFlags) *cobra.Command {
@@ -62,10 +79,10 @@ that begin so are shown.`,
 
 func writeEntries(w io.Writer, list rpc.Entries) {
 	if len(list.Entries) > 0 {
-		g := newGrid("path", "version", "written at", "value").right(1, 2)
+		g := newGrid("path", "kind", "version", "written at", "value").right(2, 3)
 		for i := range list.Entries {
 			e := &list.Entries[i]
-			g.add(e.Path, fmt.Sprint(e.Version), fmt.Sprint(e.ModifiedHeight), clipped(valueText(e)))
+			g.add(e.Path, e.Kind, positive(e.Version), positive(e.ModifiedHeight), clipped(valueText(e)))
 		}
 		g.write(w)
 		fmt.Fprintln(w)
@@ -73,12 +90,37 @@ func writeEntries(w io.Writer, list rpc.Entries) {
 	fmt.Fprintf(w, "%d of %d entries at height %d\n", len(list.Entries), list.Count, list.Height)
 }
 
+// positive is a number that not every entry has.
+func positive(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
 // valueText is what an entry holds, for people.
 func valueText(e *rpc.EntryData) string {
-	if e.Text != nil {
-		return *e.Text
+	switch e.Kind {
+	case ledger.KindCounter.String():
+		if digits, negative := strings.CutPrefix(e.Sum, "-"); negative {
+			return "-" + grouped(digits)
+		}
+		return grouped(e.Sum)
+	case ledger.KindSet.String(), ledger.KindMulti.String():
+		list := make([]string, len(e.Values))
+		for i := range e.Values {
+			list[i] = bytesLine(e.Values[i].Value, e.Values[i].Text)
+		}
+		return strings.Join(list, ", ")
 	}
-	return fmt.Sprintf("%d bytes of binary data (-o json has them)", len(e.Value))
+	return bytesLine(e.Value, e.Text)
+}
+
+func bytesLine(value []byte, text *string) string {
+	if text != nil {
+		return *text
+	}
+	return fmt.Sprintf("%d bytes of binary data (-o json has them)", len(value))
 }
 
 // clipped keeps a value on one line of a table; -o json has the whole of it.
