@@ -47,7 +47,7 @@ race: ## the packages that share memory between goroutines, under the race detec
 	go test -race -short -timeout 20m -run 'Random|Readers|Window|Views' ./ledger/store
 
 e2e: build ## networks of real processes: kills, restarts, a liar among four, the README's commands
-	TETRAD_BIN=$(CURDIR)/bin/tetrad go test -timeout 40m -count=1 ./internal/e2e/...
+	TETRAD_BIN=$(CURDIR)/bin/tetrad go test -v -timeout 40m -count=1 ./internal/e2e
 
 OUT ?= bin/bench
 
