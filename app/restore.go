@@ -215,10 +215,13 @@ func (a *App) finishRestore() error {
 	return nil
 }
 
-// close closes what was restored. A restore that is not finished stays as after a crash.
+// close closes what was restored. A restore that is not finished leaves nothing.
 func (r *restoring) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.restore != nil {
+		return r.restore.Abort()
+	}
 	if r.opened == nil {
 		return nil
 	}

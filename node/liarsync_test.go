@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -198,4 +199,47 @@ func TestStateSyncFromLiars(t *testing.T) {
 		n.agreeFrom(n.nodes[3].Height())
 		n.committed(n.submit(3))
 	}
+}
+
+// TestInterruptedStateSync: a node that ends in the middle of a restore says so when it is started as usual, and
+// begins anew when it is started for it.
+func TestInterruptedStateSync(t *testing.T) {
+	liars := make([]*snapshotLiar, 4)
+	for i := range liars {
+		liars[i] = &snapshotLiar{}
+	}
+	settings := Overrides{"snapshots.interval": "50", "snapshots.keep": "10", "blocks.idle": "20ms", "statesync.chunk_request_timeout": "5s"}
+	n := newSnapshotNetwork(t, false, settings, func(i int) []Option { return []Option{liars[i].option()} })
+	height := n.untilSnapshot(0)
+	var holding atomic.Bool
+	holding.Store(true)
+	hold := holding.Load
+	for _, l := range liars {
+		l.hold.Store(&hold)
+	}
+	n.stop(3)
+	n.wipe(3)
+	sync := n.syncing(3, height, settings)
+	n.start(3, sync)
+	n.until("node 3 restores a snapshot", func() bool { return n.nodes[3].toldAt.Load() != 0 })
+	data := filepath.Join(n.layout.Nodes[3].Home, "data")
+	n.must(os.CopyFS(data+".crashed", os.DirFS(data))) // what a crash would leave now
+	n.stop(3)
+	n.must(os.RemoveAll(data))
+	n.must(os.Rename(data+".crashed", data))
+
+	config, err := Load(n.layout.Nodes[3].Home, settings)
+	n.must(err)
+	config.Store.DiskFreeMin = diskFreeFloor
+	if node, err := New(config, nil); !errors.Is(err, errInterrupted) {
+		t.Errorf("a node that is half restored: %v", err)
+		if err == nil {
+			n.must(node.Stop())
+		}
+	}
+	holding.Store(false)
+	n.start(3, sync)
+	n.until("node 3 takes part again", func() bool { return !n.nodes[3].syncing.Load() && !n.nodes[3].catchingUp() })
+	n.agreeFrom(n.nodes[3].Height())
+	n.committed(n.submit(3))
 }
