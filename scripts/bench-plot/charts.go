@@ -149,10 +149,9 @@ func (s *set) stagesChart() chart {
 	if s.stages == nil || !ok {
 		return c
 	}
-	words := []string{"GC", "signatures", "tree", "store", "decode", "execute", "pool", "HTTP", "peers", "consensus", "runtime"}
-	for i, stage := range stages {
+	for _, stage := range stages {
 		us := s.stages[stage.name] * r.CPUUs
-		c.bars = append(c.bars, bar{words[i], us, us, us})
+		c.bars = append(c.bars, bar{stage.short, us, us, us})
 	}
 	return c
 }

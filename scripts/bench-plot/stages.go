@@ -12,23 +12,24 @@ import (
 // that hashing inside the tree belongs to the tree, and the tree inside a block to the tree as well.
 type stage struct {
 	name  string
+	short string  // below its bar
 	model float64 // us per transfer that the cost model in docs/PERFORMANCE.md gives it; 0: none
 	match *regexp.Regexp
 }
 
 // stages are asked in this order for each frame.
 var stages = []stage{
-	{"garbage collection", 2, regexp.MustCompile(`^runtime\.(gcBgMarkWorker|gcAssistAlloc|gcDrain|bgsweep|bgscavenge|sweepone|gcStart|markroot)`)},
-	{"signatures", 11.1, regexp.MustCompile(`curve25519-voi|tetrad/crypto/edwards|tetrad/crypto\.\(\*(Verifier|batch)|tetrad/app\.\(\*verification\)`)},
-	{"state tree", 5.4, regexp.MustCompile(`tetrad/crypto/merkle`)},
-	{"store, fold and index", 1.3, regexp.MustCompile(`tetrad/ledger/store|dgraph-io/badger|dgraph-io/ristretto`)},
-	{"decoding", 0.4, regexp.MustCompile(`tetrad/ledger\.(DecodeTransaction|SplitDelimited|SplitFrame|decodeCanonical|\(\*Transaction\))`)},
-	{"execution and receipts", 0.7, regexp.MustCompile(`tetrad/ledger\.`)},
-	{"pool, proposals and blocks", 0.3, regexp.MustCompile(`tetrad/(app|abci)\.`)},
-	{"HTTP API", 0.1, regexp.MustCompile(`tetrad/rpc|net/http\.|danielgtaylor/huma|go-chi/chi`)},
-	{"CometBFT: peers", 1.2, regexp.MustCompile(`cometbft/(p2p|lp2p|libs/protoio)|golang\.org/x/crypto/chacha20poly1305|quic-go|libp2p`)},
-	{"CometBFT: consensus and blocks", 1.3, regexp.MustCompile(`cometbft/|syndtr/goleveldb`)},
-	{"Go's scheduler and system calls", 0, regexp.MustCompile(`^(runtime|internal/runtime|syscall|internal/poll)`)},
+	{"garbage collection", "GC", 2, regexp.MustCompile(`^runtime\.(gcBgMarkWorker|gcAssistAlloc|gcDrain|bgsweep|bgscavenge|sweepone|gcStart|markroot)`)},
+	{"signatures", "signatures", 11.1, regexp.MustCompile(`curve25519-voi|tetrad/crypto/edwards|tetrad/crypto\.\(\*(Verifier|batch)|tetrad/app\.\(\*verification\)`)},
+	{"decoding", "decoding", 0.4, regexp.MustCompile(`tetrad/ledger\.(DecodeTransaction|SplitDelimited|SplitFrame|decodeCanonical|\(\*Transaction\))`)},
+	{"execution and receipts", "execution", 0.7, regexp.MustCompile(`tetrad/ledger\.|tetrad/crypto/merkle\.ListRoot`)},
+	{"state tree", "tree", 5.4, regexp.MustCompile(`tetrad/crypto/merkle`)},
+	{"store, fold and index", "store", 1.3, regexp.MustCompile(`tetrad/ledger/store|dgraph-io/badger|dgraph-io/ristretto`)},
+	{"pool, proposals and blocks", "pool", 0.3, regexp.MustCompile(`tetrad/(app|abci)\.`)},
+	{"HTTP API", "HTTP", 0.1, regexp.MustCompile(`tetrad/rpc|net/http\.|danielgtaylor/huma|go-chi/chi`)},
+	{"CometBFT: peers", "peers", 1.2, regexp.MustCompile(`cometbft/(p2p|lp2p|libs/protoio)|golang\.org/x/crypto/chacha20poly1305|quic-go|libp2p`)},
+	{"CometBFT: consensus and blocks", "consensus", 1.3, regexp.MustCompile(`cometbft/|syndtr/goleveldb`)},
+	{"Go's scheduler and system calls", "runtime", 0, regexp.MustCompile(`^(runtime|internal/runtime|syscall|internal/poll)`)},
 }
 
 // other is what no stage claims.
