@@ -23,7 +23,9 @@ const octets = "application/octet-stream"
 // answer is written without reflection.
 func (s *server) batch(w http.ResponseWriter, r *http.Request) {
 	if !enter(s.batching) {
-		writeError(w, busy(cap(s.batching)))
+		// The same answer as of a full pool: to come back later, or to go elsewhere.
+		writeError(w, NewError(ledger.CodeRateLimited, "The node is already taking in %d batches, which is as many as it does at once.",
+			cap(s.batching)).RetryAfter(retryAfterDefault))
 		return
 	}
 	defer leave(s.batching)

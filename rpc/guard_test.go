@@ -80,6 +80,45 @@ func (g *gate) Outcome(ctx context.Context, id crypto.Hash, wait bool) (rpc.TxSt
 	return g.Backend.Outcome(ctx, id, wait)
 }
 
+func (g *gate) Submit(ctx context.Context, raws [][]byte) []rpc.SubmitResult {
+	g.entered <- struct{}{}
+	<-g.open
+	return g.Backend.Submit(ctx, raws)
+}
+
+// TestBatchesAreBounded: as many batches as may be held in memory are taken in at once; the next one is told to
+// come back, by the same status as when the pool is full.
+func TestBatchesAreBounded(t *testing.T) {
+	const most = 64 // batches; requests of other kinds may be more
+	l := rpctest.NewLedger("tetrad-test", startMS)
+	g := newGate(l.Node("node0"))
+	h := rpc.NewHandler(g, rpc.Options{})
+	send := func(n int) *httptest.ResponseRecorder {
+		body := ledger.AppendDelimited(nil, transfer(t, l, n).Raw)
+		return ask(h, "POST", rpc.PathBatch, body, "Content-Type", "application/octet-stream")
+	}
+	done := make(chan int, most)
+	for n := range most {
+		go func() { done <- send(n).Code }()
+	}
+	for range most {
+		<-g.entered
+	}
+	rec := send(most)
+	if e := refusal(t, rec, http.StatusTooManyRequests, ledger.CodeRateLimited); !e.Retryable || rec.Header().Get("Retry-After") != "1" {
+		t.Errorf("%+v with %v does not say that and when to come back", e, rec.Header())
+	}
+	close(g.open)
+	for range most {
+		if code := <-done; code != http.StatusOK {
+			t.Errorf("a batch that had a place was answered %d", code)
+		}
+	}
+	if rec := send(most); rec.Code != http.StatusOK {
+		t.Errorf("after all were done: %d %s", rec.Code, rec.Body)
+	}
+}
+
 // TestRequestsAreBounded: with n requests of a kind at work the next one is refused at once, those that wait
 // do not keep out those that do not, and a place that is given up can be taken again.
 func TestRequestsAreBounded(t *testing.T) {
