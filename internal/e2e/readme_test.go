@@ -107,7 +107,7 @@ type devNetwork struct {
 func startDev(t *testing.T, work string) *devNetwork {
 	t.Helper()
 	d := &devNetwork{out: &bytes.Buffer{}, done: make(chan error, 1)}
-	d.env = append(os.Environ(), "TETRAD_HOME="+filepath.Join(work, "home"))
+	d.env = append(os.Environ(), "TETRAD_HOME="+filepath.Join(work, "home"), "TETRAD_TIMEOUT=2m")
 	d.cmd = exec.Command("bin/tetrad", "dev")
 	d.cmd.Dir, d.cmd.Env = work, d.env
 	out, err := d.cmd.StdoutPipe()
