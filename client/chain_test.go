@@ -207,7 +207,7 @@ func (p *proving) verified(t testing.TB, o VerifiedOptions) *Verified {
 	if o.Policy == "" {
 		o.Policy, o.NoHedge = balance.Listed, true // tests say which node is asked, and when
 	}
-	o.ChainID, o.GenesisHash, o.Timeout = p.chain.id, p.Genesis, 2*time.Second
+	o.ChainID, o.GenesisHash, o.Timeout = p.chain.id, p.Genesis, 20*time.Second
 	v, err := NewVerified(o)
 	if err != nil {
 		t.Fatal(err)
