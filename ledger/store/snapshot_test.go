@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -211,16 +212,26 @@ func TestExportIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestChunksAreFull exports a state of several chunks of the ordinary size: all but the last are nearly full.
+// TestChunksAreFull exports a state of several chunks of the ordinary size: all but the last are nearly full, and
+// the export holds about one of them in memory.
 func TestChunksAreFull(t *testing.T) {
 	s := openStore(t, Options{InMemory: true, FoldInterval: -1})
 	if _, err := s.Init(crypto.Hash{1}, benchGenesis(130_000), benchTime(0)); err != nil {
 		t.Fatal(err)
 	}
 	commitRecord(t, s, benchBlock(rand.New(rand.NewPCG(1, 2)), 1, 10, 130_000))
-	m, err := s.Export(t.Context(), 0, t.TempDir(), nil)
+	runtime.GC()
+	before, most := heapBytes(), uint64(0)
+	m, err := s.Export(t.Context(), 0, t.TempDir(), func(_, _ uint64) {
+		runtime.GC()
+		most = max(most, heapBytes())
+	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Logf("an export of %d MiB takes %d MiB of memory", m.Bytes()>>20, (max(most, before)-before)>>20)
+	if most > before+5*SnapshotChunkBytesMax {
+		t.Errorf("an export takes %d bytes of memory, a chunk has %d", most-before, SnapshotChunkBytesMax)
 	}
 	if len(m.Chunks) != 3 {
 		t.Errorf("%d bytes are in %d chunks", m.Bytes(), len(m.Chunks))
