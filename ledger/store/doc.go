@@ -22,6 +22,8 @@
 //	m boundary                       fold mark: everything below this height is in flat keys
 //	b bucket, r bucket chunk         frozen replay bucket: its root, and its records in chunks
 //	t txid, u txid  @height          index: the receipt that decided a transaction, or that refused it
+//	a account seq  @height           history: up to 128 transactions of an account's log, from that number on
+//	i height base horizon            history mark: everything below the height is in the histories
 //	s height                         origin: the snapshot that the store began with, if it did
 //
 // Nothing is ever written under a key and a Badger time that has another value already: Badger returns the
@@ -46,6 +48,9 @@
 //     fold mark waits for the index.
 //   - buckets whose time is over: chunks, then the bucket's key. A crash in between leaves chunks without a key;
 //     the bucket is rebuilt from change records, which are kept for it, and written again, the same.
+//   - histories, now and then: groups of each account's log, at the time of the last height, then the mark. A crash
+//     in between leaves groups; the same heights, and maybe more, are written again at a later time. Records stay
+//     until then.
 //   - fold: of each key that changed since the last mark the last value, as a flat key, then the mark. A crash
 //     in between leaves flat keys later than the mark, which Open does not see and the next fold covers.
 //     Heights in memory are not folded, so that a restart has their trees again.
@@ -69,7 +74,7 @@
 //
 // Fsck reads everything there is and compares what is there twice: files with checksums, values with their
 // encoding, the root of every height with its head, flat keys with the records they were folded from, replay
-// records with the leaves of their buckets, balances with supplies, the index with the receipts. It works on
+// records with the leaves of their buckets, balances with supplies, the index with the receipts, histories with the heads of the logs. It works on
 // links to the files, or on a copy where a crash left a log: Badger changes files even when it only reads. Of a
 // log that was cut short it cannot tell; whoever knows how high the store was can.
 //
