@@ -19,7 +19,7 @@ import (
 )
 
 // AppVersion stands in every block header: replicas that execute blocks differently must not share a chain.
-const AppVersion = 1
+const AppVersion = 2 // 1: before namespaces counted their entries
 
 // codespace tells tools whose codes these are.
 const codespace = "tetrad"
