@@ -193,7 +193,7 @@ func Default(home, profile string) Config {
 		Pool:      PoolConfig{TxsMax: 50_000, BytesMax: 64 << 20, LocalTxsMax: 12_500, AccountTxsMax: 3_125, VerifyWorkers: 1},
 		Store:     StoreConfig{DiskFreeMin: 1 << 30, KeepVersions: 1000, KeepHeights: 1000},
 		Snapshots: SnapshotsConfig{Interval: 5000, Keep: 2},
-		Memory:    MemoryConfig{GCPercent: 200},
+		Memory:    MemoryConfig{GCPercent: 200, HeadroomBytes: 192 << 20},
 		Log:       LogConfig{Level: "info", Format: "auto"},
 		Engine:    engineDefaults(home, profile),
 	}

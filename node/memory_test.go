@@ -4,6 +4,9 @@ import "testing"
 
 // TestCollectorShare: the heap grows by a share of what lives, and by no more than the bound in bytes.
 func TestCollectorShare(t *testing.T) {
+	if Default("", ProfileLAN).Memory.HeadroomBytes == 0 {
+		t.Error("there is no bound by default")
+	}
 	c := collector{percent: 200, headroom: 200 << 20}
 	for live, want := range map[uint64]int{
 		0: 200, 1 << 20: 200, 100 << 20: 200, 101 << 20: 198, 400 << 20: 50, 2000 << 20: 10, 1 << 40: collectorLeast,
