@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
@@ -74,6 +75,35 @@ func FuzzReceipt(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := VerifyReceipt(data, p.Genesis, now)
 		if err == nil && (got.TxID != tx.TxID || got.Status != rpc.StatusCommitted || ledger.Code(got.Code) != ledger.CodeOK) {
+			t.Fatalf("proves %+v", got)
+		}
+	})
+}
+
+// FuzzProofFile: nothing but a proof is one, and nothing panics.
+func FuzzProofFile(f *testing.F) {
+	p := newProving(f, 1, fourValidators)
+	p.fill(f, 4)
+	p.seal(2)
+	v := p.verified(f, VerifiedOptions{})
+	truths := map[Question]ProvenAnswer{}
+	now := time.Now()
+	for _, q := range []Question{{What: AskParams}, {What: AskAsset, Asset: "eur"}, {What: AskBlock}} {
+		data := proofFile(f, v, q, ReceiptsList)
+		truth, err := VerifyProof(data, p.Genesis, now)
+		if err != nil {
+			f.Fatal(err)
+		}
+		truths[q] = truth
+		f.Add(data)
+	}
+	f.Add([]byte(`{"proof":{"format":1,"question":{"what":"block"},"block":{},"light_blocks":[""]}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := VerifyProof(data, p.Genesis, now)
+		if err != nil {
+			return
+		}
+		if truth, known := truths[got.Question]; known && got.Height == truth.Height && !reflect.DeepEqual(got, truth) {
 			t.Fatalf("proves %+v", got)
 		}
 	})
