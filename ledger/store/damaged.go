@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
 )
 
 // checkTableEnds looks at the lengths at the end of each table: of one that points out of the file Badger would
@@ -18,6 +22,9 @@ func checkTableEnds(dir string) error {
 	}
 	for _, path := range paths {
 		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return ErrDamaged{path, "it is missing"}
+		}
 		if err != nil {
 			return err
 		}
@@ -54,14 +61,30 @@ func nameDamage(dir string, reason error) error {
 	return reason
 }
 
-// tablePaths lists the tables in a directory; none of a store in memory.
+// tablePaths lists the tables that a store consists of; none of a store in memory. A directory may hold others:
+// a process that dies while it writes a table leaves a part of it, which the next start removes.
 func tablePaths(dir string) ([]string, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	paths, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	path := filepath.Join(dir, badger.ManifestFilename)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // there is no store yet
+	}
+	if err != nil {
+		return nil, err
+	}
+	manifest, _, err := badger.ReplayManifestFile(f, 0, badger.DefaultOptions(dir).WithLogger(nil))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, ErrDamaged{path, err.Error()}
+	}
+	var paths []string
+	for id := range manifest.Tables {
+		paths = append(paths, table.NewFilename(id, dir))
+	}
 	slices.Sort(paths)
-	return paths, err
+	return paths, nil
 }
 
 // lengthsHold follows the two lengths at the end of a table: that of the index's checksum, and before it that

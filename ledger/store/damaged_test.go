@@ -2,6 +2,9 @@ package store
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -29,4 +32,60 @@ func TestLengthsHold(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+}
+
+// TestHalfWrittenTable: what a process leaves that dies while it writes a table belongs to no store, and is no
+// damage. A table that belongs to it and is torn, zeroed at its end, or missing is refused by name.
+func TestHalfWrittenTable(t *testing.T) {
+	m := crashModel()
+	o := testOptions(t.TempDir())
+	s := openStore(t, o)
+	if err := runChain(m, s, func(uint64, bool) {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rest := filepath.Join(o.Dir, "999999.sst")
+	if err := os.WriteFile(rest, make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range runFsck(t, o.Dir, o.Genesis).Faults { // of the model's values it finds others
+		if strings.Contains(f.Where, filepath.Base(rest)) {
+			t.Errorf("fsck takes the rest of a table for one: %s: %s", f.Where, f.What)
+		}
+	}
+	s = openStore(t, o)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := tablePaths(o.Dir)
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("no tables: %v", err)
+	}
+	good, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string) {
+		t.Helper()
+		if s, err := Open(o); err == nil {
+			t.Errorf("%s: it opens", what)
+			_ = s.Close()
+		} else if !strings.Contains(err.Error(), filepath.Base(tables[0])) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for what, data := range map[string][]byte{
+		"zeroed": append(bytes.Clone(good[:len(good)-16]), make([]byte, 16)...), "torn": good[:len(good)/2], "empty": nil,
+	} {
+		if err := os.WriteFile(tables[0], data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refused(what)
+	}
+	if err := os.Remove(tables[0]); err != nil {
+		t.Fatal(err)
+	}
+	refused("missing")
 }
