@@ -237,6 +237,39 @@ func TestHistoryModel(t *testing.T) {
 	}
 }
 
+// TestHistoryHoldsRecords: records that no readable height needs stay until they are in the histories.
+func TestHistoryHoldsRecords(t *testing.T) {
+	h := newHistoryChain(t, 5, testOptions(filepath.Join(t.TempDir(), "ledger")))
+	work := func(steps ...func() error) {
+		for _, step := range steps {
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	drop := func() error { _, err := h.store.dropOld(); return err }
+	for range 6 {
+		for range 10 {
+			h.grow(3)
+		}
+		work(h.store.indexBlocks, h.store.writeFrozen, h.store.foldAll, drop)
+	}
+	first := h.store.Stats().First
+	if first < 10 || h.store.lowest > 1 {
+		t.Fatalf("the lowest record is %d, the first height %d", h.store.lowest, first)
+	}
+	for range 100 {
+		h.check(1)
+	}
+	work(h.store.FoldOnce)
+	if h.store.lowest < 10 {
+		t.Errorf("the lowest record is %d", h.store.lowest)
+	}
+	for range 100 {
+		h.check(1)
+	}
+}
+
 // TestHistoryBounds: limits and places at and beyond the ends.
 func TestHistoryBounds(t *testing.T) {
 	h := newHistoryChain(t, 1, testOptions(filepath.Join(t.TempDir(), "ledger")))
