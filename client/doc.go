@@ -22,8 +22,9 @@
 // signed from there on (or from a newer header that the user was given), and checks every answer against the app
 // hash in one of them: that it is about the key that was asked for, of the height that was asked for, not too
 // old, and complete. A node that is caught is named in an error that is an ErrLie and says which check it was;
-// two blocks of one height, both signed, are kept as evidence. A Receipt proves offline, to anybody who has the
-// genesis hash, what became of a transaction, or that nothing ever will.
+// two blocks of one height, both signed, are kept as evidence, in files if a directory is named for them. A Receipt
+// proves offline, to anybody who has the genesis hash, what became of a transaction, or that nothing ever will; a
+// Proof does so for the answer to a Question, a block included.
 //
 // # Example
 //
