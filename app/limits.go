@@ -26,8 +26,6 @@ type VerifyOptions struct {
 	Gather time.Duration
 	// KeysCached bounds the expanded public keys that are kept, 1.7 KiB each. Negative: none.
 	KeysCached int
-	// Portable does without the fast batch equation.
-	Portable bool
 }
 
 const (

@@ -85,9 +85,6 @@ func newVerification(o VerifyOptions, genesis crypto.Hash, observer Observer) *v
 		wake: make(chan struct{}, 1), full: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	v.verifier = crypto.NewVerifier(v.options.KeysCached)
-	if v.options.Portable {
-		v.verifier = crypto.NewPortableVerifier(v.options.KeysCached)
-	}
 	for i := range v.lanes {
 		v.lanes[i] = lane{jobs: list.New(), batchTxs: v.options.BatchTxs}
 	}

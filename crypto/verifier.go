@@ -9,8 +9,6 @@ import (
 	"github.com/oasisprotocol/curve25519-voi/curve"
 	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
 	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519/extra/cache"
-
-	"github.com/tetradledger/tetrad/crypto/edwards"
 )
 
 // Signed is one signature to check. Verification reads the slices and keeps none of them.
@@ -29,14 +27,6 @@ const (
 	// aloneMax is the size up to which the batch equation costs more than one by one.
 	aloneMax = 3
 
-	// quickMin is the size from which a batch is worth the fixed cost of the fast equation; below it the
-	// portable one is cheaper.
-	quickMin = 48
-
-	// halveMin is the size down to which a batch that is not all good is cut in halves that are tried again
-	// with the fast equation. What is left then, with the bad ones in it, is for the portable one.
-	halveMin = 256
-
 	// tableMax is where the library changes algorithm: below it, a batch is fastest when every key
 	// has its multiplication table; from it on the tables are ignored and building them is waste.
 	tableMax = 95
@@ -45,16 +35,11 @@ const (
 	cacheKeysMax = 1 << 20
 )
 
-// Verifier checks signatures in batches, at a third of the cost of one by one, or a sixth where package
-// edwards is fast. It accepts exactly what Verify accepts, whatever is in the batch or the cache. It is safe
-// for concurrent use, and calls do not wait for each other beyond the cache's short lock.
-//
-// The fast equation only ever says that all of a batch is good. What it does not say that of is judged by the
-// portable library, which holds the expanded form of keys it met repeatedly.
+// Verifier checks signatures in batches, at a third of the cost of one by one. It holds the expanded
+// form of keys it met repeatedly. It accepts exactly what Verify accepts, whatever is in the batch or
+// the cache. It is safe for concurrent use, and calls do not wait for each other beyond the
+// cache's short lock.
 type Verifier struct {
-	// quick holds the memory of fast equations; nil where there are none.
-	quick *sync.Pool
-
 	// expanded holds keys met at least twice, least recently used first out; it has its own lock.
 	expanded cache.Cache
 
@@ -68,17 +53,8 @@ type Verifier struct {
 }
 
 // NewVerifier returns a verifier that caches up to cacheKeys keys, none if it is zero. Memory is
-// about 1.7 KiB a key once they have been used, which large batches do only where package edwards is not fast.
+// about 1.7 KiB a key once they have been used.
 func NewVerifier(cacheKeys int) *Verifier {
-	v := NewPortableVerifier(cacheKeys)
-	if edwards.Fast() {
-		v.quick = &sync.Pool{New: func() any { return newQuickEquation() }}
-	}
-	return v
-}
-
-// NewPortableVerifier is NewVerifier without the fast equation, for comparison.
-func NewPortableVerifier(cacheKeys int) *Verifier {
 	v := &Verifier{metSeed: maphash.MakeSeed()}
 	v.equations.New = func() any { return ed25519.NewBatchVerifier() }
 	if cacheKeys <= 0 {
@@ -118,15 +94,6 @@ func (v *Verifier) verifyChunk(batch []Signed, from, to int, bad []int) []int {
 			}
 		}
 		return bad
-	}
-	if v.quick != nil && to-from >= quickMin {
-		if v.allGood(batch[from:to]) {
-			return bad
-		}
-		if to-from >= halveMin {
-			half := (from + to) / 2
-			return v.verifyChunk(batch, half, to, v.verifyChunk(batch, from, half, bad))
-		}
 	}
 	// The random coefficients come from the system: whoever could predict them could craft bad
 	// signatures that cancel each other out. If the equation fails, the library checks each

@@ -31,7 +31,7 @@ func TestRFC8032(t *testing.T) {
 
 // TestEdgeCasesAgree sends every edge case through every path a replica may take to it.
 func TestEdgeCasesAgree(t *testing.T) {
-	cold, warm, portable := NewVerifier(0), NewVerifier(1024), NewPortableVerifier(0)
+	cold, warm := NewVerifier(0), NewVerifier(1024)
 	for _, c := range edgeCases(t) {
 		if got := Verify(c.signed.Type, c.signed.Public, c.signed.Message, c.signed.Signature); got != c.accept {
 			t.Errorf("%s: single says %v, want %v", c.name, got, c.accept)
@@ -56,7 +56,6 @@ func TestEdgeCasesAgree(t *testing.T) {
 				batch[at] = c.signed
 				check(fmt.Sprintf("uncached batch of %d at %d", n, at), cold, batch, at)
 				check(fmt.Sprintf("cached batch of %d at %d", n, at), warm, batch, at)
-				check(fmt.Sprintf("portable batch of %d at %d", n, at), portable, batch, at)
 			}
 		}
 	}

@@ -135,10 +135,8 @@ type AblationConfig struct {
 	FrameTxs int `mapstructure:"frame_txs"`
 	// NoSpeculation executes a block only once it is decided.
 	NoSpeculation bool `mapstructure:"no_speculation"`
-	// PortableVerify does without the fast batch equation, and KeysCached bounds the cache of expanded keys that it
-	// then needs; negative: none, 0: the default.
-	PortableVerify bool `mapstructure:"portable_verify"`
-	KeysCached     int  `mapstructure:"keys_cached"`
+	// KeysCached bounds the cache of expanded keys; negative: none, 0: the default.
+	KeysCached int `mapstructure:"keys_cached"`
 	// VerifyBatch bounds the signatures of one batch; 0: the default.
 	VerifyBatch int `mapstructure:"verify_batch"`
 }

@@ -131,7 +131,6 @@ func (n *Node) openLedger() error {
 		},
 		Verify: app.VerifyOptions{
 			Workers: c.Pool.VerifyWorkers, BatchTxs: c.Ablation.VerifyBatch, KeysCached: c.Ablation.KeysCached,
-			Portable: c.Ablation.PortableVerify,
 		},
 		NoSpeculation: c.Ablation.NoSpeculation, FrameTxs: c.Ablation.FrameTxs,
 		Retain: n.retention.retain, Snapshots: n.snapshotOptions(opening),

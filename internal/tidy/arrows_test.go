@@ -20,8 +20,7 @@ type row struct {
 // arrows is the architecture. An arrow that is missing here is missing on purpose: change it only together
 // with docs/ARCHITECTURE.md and, if it is hard to undo, an ADR.
 var arrows = map[string]row{
-	"crypto/edwards": {nil, []string{"golang.org/x/sys"}},
-	"crypto": {[]string{"crypto/edwards"}, []string{
+	"crypto": {nil, []string{
 		"github.com/oasisprotocol/curve25519-voi", "golang.org/x/crypto", "filippo.io/age",
 		"github.com/cosmos/go-bip39", "github.com/anyproto/go-slip10", "github.com/btcsuite/btcd/btcutil",
 	}},
