@@ -66,7 +66,7 @@ type historian interface {
 // TestHistory: with proof or without, the parts that are asked for are those that there are, over any number of pages.
 func TestHistory(t *testing.T) {
 	p := newProving(t, 2, fourValidators)
-	log := p.payments(t, 3, 0, rpc.HistoryLimitMax, 1, rpc.HistoryLimitMax-5, 2)
+	log := p.payments(t, 3, 0, 500, rpc.HistoryLimitMax-500, 1, 500, rpc.HistoryLimitMax-505, 2)
 	n := uint64(len(log))
 	for name, history := range map[string]historian{"plain": p.client(t, Options{Timeout: 5 * time.Second}), "verified": p.verified(t, VerifiedOptions{})} {
 		for what, one := range map[string]struct {
@@ -83,11 +83,11 @@ func TestHistory(t *testing.T) {
 			"all":              {HistoryOptions{Limit: -1}, log, 0},
 			"before":           {HistoryOptions{Before: 1002, Limit: 4}, log[997:1001], 998},
 			"before the first": {HistoryOptions{Before: 1}, nil, 0},
-			"from a height":    {HistoryOptions{FromHeight: 4, Limit: -1}, log[3+rpc.HistoryLimitMax:], 0},
+			"from a height":    {HistoryOptions{FromHeight: 5, Limit: -1}, log[3+rpc.HistoryLimitMax:], 0},
 			"up to a height":   {HistoryOptions{ToHeight: 2, Limit: -1}, log[:3], 0},
 			"an empty height":  {HistoryOptions{FromHeight: 2, ToHeight: 2, Limit: -1}, nil, 0},
-			"between":          {HistoryOptions{FromHeight: 1, ToHeight: 3, Limit: 10}, log[3+rpc.HistoryLimitMax-10 : 3+rpc.HistoryLimitMax], 3 + rpc.HistoryLimitMax - 9},
-			"between, all":     {HistoryOptions{FromHeight: 3, ToHeight: 4, Limit: -1}, log[3 : 4+rpc.HistoryLimitMax], 0},
+			"between":          {HistoryOptions{FromHeight: 1, ToHeight: 4, Limit: 10}, log[3+rpc.HistoryLimitMax-10 : 3+rpc.HistoryLimitMax], 3 + rpc.HistoryLimitMax - 9},
+			"between, all":     {HistoryOptions{FromHeight: 3, ToHeight: 5, Limit: -1}, log[3 : 4+rpc.HistoryLimitMax], 0},
 			"at a height":      {HistoryOptions{ReadOptions: ReadOptions{Height: 1}, Limit: -1}, log[:3], 0},
 		} {
 			got, err := history.History(within(t, time.Minute), bob, one.o)
