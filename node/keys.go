@@ -53,6 +53,9 @@ func loadValidator(keyPath, statePath string, hasBlocks bool) (*cmtprivval.FileP
 	if key.PrivKey.Type() != cmted25519.KeyType {
 		return nil, fmt.Errorf("%s holds a key of type %s; validators use ed25519", keyPath, key.PrivKey.Type())
 	}
+	if !wholeKey(key) {
+		return nil, fmt.Errorf("%s is damaged: its private and its public half do not belong together; restore it from a copy", keyPath)
+	}
 	validator := cmtprivval.NewFilePV(key.PrivKey, keyPath, statePath)
 
 	data, err = os.ReadFile(statePath)

@@ -59,3 +59,12 @@ func checkLastSign(state cmtprivval.FilePVLastSignState, key cmtcrypto.PubKey) e
 	}
 	return nil
 }
+
+// wholeKey tells whether what is signed with a key can be verified with it. A key file holds the private half
+// and the public one twice; with a damaged one the validator would vote, and nobody would count it.
+func wholeKey(key cmtprivval.FilePVKey) bool {
+	message := []byte("tetrad")
+	signature, err := key.PrivKey.Sign(message)
+	public := key.PrivKey.PubKey()
+	return err == nil && public.VerifySignature(message, signature) && key.PubKey != nil && public.Equals(key.PubKey)
+}

@@ -63,3 +63,32 @@ func TestLastSignature(t *testing.T) {
 		}
 	}
 }
+
+// TestDamagedValidatorKey: a key file whose halves do not belong together is refused.
+func TestDamagedValidatorKey(t *testing.T) {
+	dir := t.TempDir()
+	keyPath, statePath := filepath.Join(dir, "key.json"), filepath.Join(dir, "state.json")
+	good, other := cmted25519.GenPrivKey(), cmted25519.GenPrivKey()
+	for name, key := range map[string]struct {
+		private, public []byte
+		want            bool
+	}{
+		"whole":                  {good, good.PubKey().Bytes(), true},
+		"another public key":     {good, other.PubKey().Bytes(), false},
+		"another seed":           {append(append([]byte{}, other[:32]...), good[32:]...), good.PubKey().Bytes(), false},
+		"another public half":    {append(append([]byte{}, good[:32]...), other[32:]...), other.PubKey().Bytes(), false},
+		"without the public key": {good, nil, false},
+	} {
+		pv := cmtprivval.NewFilePV(cmted25519.PrivKey(key.private), keyPath, statePath)
+		pv.Key.PubKey = nil
+		if key.public != nil {
+			pv.Key.PubKey = cmted25519.PubKey(key.public)
+		}
+		pv.Save()
+		if _, err := loadValidator(keyPath, statePath, true); (err == nil) != key.want {
+			t.Errorf("%s: %v", name, err)
+		} else if err != nil && !strings.Contains(err.Error(), keyPath) {
+			t.Errorf("%s: the file is not named: %v", name, err)
+		}
+	}
+}
