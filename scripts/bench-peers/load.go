@@ -236,6 +236,13 @@ func (l *chainLoad) blocksSeen() int {
 	return len(l.blocks)
 }
 
+// decided is how many transactions were in blocks since the last take.
+func (l *chainLoad) decided() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.latencies) + l.failed
+}
+
 // take returns what was seen since the last time.
 func (l *chainLoad) take() (blocks []seenBlock, failed int, latencies []time.Duration, err error) {
 	l.mu.Lock()

@@ -61,8 +61,10 @@ func measureChain(ctx context.Context, name string, p plan) (Result, error) {
 		if err := l.light(ctx, p.lightRate, p.light); err != nil {
 			return err
 		}
-		if !sleep(ctx, 2*time.Second) {
-			return ctx.Err()
+		for patience := lightPatience; patience > 0 && l.decided() < int(l.next.Load()); patience-- {
+			if !sleep(ctx, 100*time.Millisecond) {
+				return ctx.Err()
+			}
 		}
 		_, failed, latencies, err := l.take()
 		r.Failed += failed
@@ -71,6 +73,9 @@ func measureChain(ctx context.Context, name string, p plan) (Result, error) {
 	})
 	return r, err
 }
+
+// lightPatience is for how many tenths of a second the last transactions at light load are waited for.
+const lightPatience = 200
 
 // blocksMin is how many blocks a rate is taken from, at least: a chain whose blocks take seconds is measured for
 // longer.
