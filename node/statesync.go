@@ -11,6 +11,7 @@ import (
 
 	cmtdb "github.com/cometbft/cometbft-db"
 	cmtcfg "github.com/cometbft/cometbft/config"
+	cmtjson "github.com/cometbft/cometbft/libs/json"
 	cmtprivval "github.com/cometbft/cometbft/privval"
 	cmthttp "github.com/cometbft/cometbft/rpc/client/http"
 	cmtstate "github.com/cometbft/cometbft/state"
@@ -112,10 +113,13 @@ func (n *Node) checkValidatorState() error {
 	if err != nil {
 		return fmt.Errorf("a new validator state needs the network's height: %w", err)
 	}
-	state := cmtprivval.NewFilePV(nil, "", path).LastSignState
-	state.Height, state.Step = height+silentBlocks, 3 // after the last step of that height
-	if err := guard("write the validator's state", func() error { state.Save(); return nil }); err != nil {
-		return err
+	state := cmtprivval.FilePVLastSignState{Height: height + silentBlocks, Step: 3} // after the last step of that height
+	data, err := cmtjson.MarshalIndent(&state, "", "  ")
+	if err == nil {
+		err = writeNew(path, data, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("write the validator's state: %w", err)
 	}
 	n.log.Warn("the record of what this validator signed begins anew: it does not vote up to this height", "height", state.Height)
 	return nil

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	cmtjson "github.com/cometbft/cometbft/libs/json"
+	cmtprivval "github.com/cometbft/cometbft/privval"
 	cmtclient "github.com/cometbft/cometbft/rpc/client"
 	cmthttp "github.com/cometbft/cometbft/rpc/client/http"
 
@@ -180,6 +183,7 @@ func TestStateSync(t *testing.T) {
 			n.committed(n.submit(3))
 			n.until("node 3 has all its peers again", func() bool { return len(peersOfNode(n.nodes[3])) == 3 })
 			n.restartsAsUsual(3)
+			n.beginsNewState()
 		})
 	}
 }
@@ -242,4 +246,33 @@ func (n *network) restartsAsUsual(i int) {
 	n.start(i, n.elsewhere(i, shortSnapshots))
 	n.committed(n.submit(0))
 	n.until(fmt.Sprintf("node %d takes part again", i), func() bool { return !n.nodes[i].catchingUp() })
+}
+
+// beginsNewState: a validator that forgot what it signed is refused, or told to be silent until the network is well
+// past what the servers show.
+func (n *network) beginsNewState() {
+	n.t.Helper()
+	config := Default(n.t.TempDir(), ProfileLAN)
+	config.Engine.SetRoot(config.Home)
+	config.Engine.StateSync.RPCServers = []string{n.rpcOf(0), n.rpcOf(1)}
+	n.must(os.MkdirAll(filepath.Join(config.Home, "data"), 0o700))
+	node := &Node{config: config, log: slog.New(slog.DiscardHandler)}
+	if err := node.checkValidatorState(); err == nil || !strings.Contains(err.Error(), "could sign twice") {
+		n.t.Errorf("without a record: %v", err)
+	}
+	node.config.NewValidatorState = true
+	least := n.nodes[0].Height()
+	n.must(node.checkValidatorState())
+	data, err := os.ReadFile(config.Engine.PrivValidatorStateFile())
+	n.must(err)
+	var state cmtprivval.FilePVLastSignState
+	n.must(cmtjson.Unmarshal(data, &state))
+	if uint64(state.Height) < least+silentBlocks {
+		n.t.Errorf("the new record begins at height %d, the network was at %d", state.Height, least)
+	}
+	if err := node.checkValidatorState(); err == nil || !strings.Contains(err.Error(), "leave --new-validator-state away") {
+		n.t.Errorf("with a record: %v", err)
+	}
+	node.config.NewValidatorState = false
+	n.must(node.checkValidatorState())
 }
