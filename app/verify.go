@@ -268,9 +268,12 @@ func (v *verification) now(txs []*ledger.Transaction) (good []bool) {
 // signed lists what must verify, and for each signature the transaction it belongs to.
 func (v *verification) signed(txs []*ledger.Transaction) (signed []crypto.Signed, owner []int) {
 	signed, owner = make([]crypto.Signed, 0, len(txs)), make([]int, 0, len(txs))
+	messages := make([][crypto.SignBytesSize]byte, len(txs))
 	for i, t := range txs {
-		for _, s := range t.Signed(v.genesis) {
-			signed, owner = append(signed, s), append(owner, i)
+		messages[i] = t.SignBytes(v.genesis)
+		signed = t.AppendSigned(signed, messages[i][:])
+		for len(owner) < len(signed) {
+			owner = append(owner, i)
 		}
 	}
 	return signed, owner

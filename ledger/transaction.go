@@ -205,15 +205,24 @@ func (t *Transaction) CheckChain(chainID string) error {
 
 // Signed lists what must verify before the transaction may be executed without a Fault.
 func (t *Transaction) Signed(genesis crypto.Hash) []crypto.Signed {
-	message := crypto.SignBytes(crypto.TagTx, genesis, t.BodyHash)
-	signed := make([]crypto.Signed, len(t.Tx.Sigs))
-	for i := range signed {
+	message := t.SignBytes(genesis)
+	return t.AppendSigned(make([]crypto.Signed, 0, len(t.Tx.Sigs)), message[:])
+}
+
+// SignBytes is what every signature of the transaction signs.
+func (t *Transaction) SignBytes(genesis crypto.Hash) [crypto.SignBytesSize]byte {
+	return crypto.SignBytes(crypto.TagTx, genesis, t.BodyHash)
+}
+
+// AppendSigned appends what Signed lists; message is what SignBytes returns, and must stay as it is.
+func (t *Transaction) AppendSigned(dst []crypto.Signed, message []byte) []crypto.Signed {
+	for i := range t.Tx.Sigs {
 		s := &t.Tx.Sigs[i]
-		signed[i] = crypto.Signed{
-			Type: crypto.KeyType(s.KeyType), Public: s.PublicKey, Message: message[:], Signature: s.Signature,
-		}
+		dst = append(dst, crypto.Signed{
+			Type: crypto.KeyType(s.KeyType), Public: s.PublicKey, Message: message, Signature: s.Signature,
+		})
 	}
-	return signed
+	return dst
 }
 
 // ValidUntilMS is the block time from which on the transaction is no longer valid; 0: no end.
