@@ -155,7 +155,8 @@ func TestAccountsAreDerivedOnce(t *testing.T) {
 		derived[i]++
 		return crypto.DevKey("some")
 	})
-	if a.at(999_999) != a.at(999_999) || len(derived) != 1 || derived[999_999] != 1 {
+	first := a.at(999_999)
+	if again := a.at(999_999); first != again || len(derived) != 1 || derived[999_999] != 1 {
 		t.Errorf("derived %v", derived)
 	}
 	if a.at(3).address != crypto.DevKey("some").Public().Address() {
