@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 )
 
@@ -196,5 +197,60 @@ func TestScanOfPruned(t *testing.T) {
 	var pruned ErrPruned
 	if _, _, err := old.Scan([]byte{1}, nil, 10); !errors.As(err, &pruned) || pruned.First <= 2 {
 		t.Errorf("a height that is gone: %v", err)
+	}
+}
+
+// BenchmarkScan lists a page of 500 of 100,000 entries, which lie in flat keys, below 32 heights of 1,000 transfers
+// and ten writes each.
+func BenchmarkScan(b *testing.B) {
+	o := testOptions(b.TempDir())
+	o.KeepVersions = 32
+	s := openStore(b, o)
+	m := newModel(1, 0, 0)
+	m.initStore(b, s)
+	height, timeMS := uint64(0), m.records[0].TimeMS
+	commit := func(keys ...[]byte) {
+		height++
+		timeMS++
+		r := Record{Height: height, TimeMS: timeMS}
+		for _, key := range keys {
+			r.Changes = append(r.Changes, ledger.Change{Key: key, Value: make([]byte, 100)})
+		}
+		sortChanges(r.Changes)
+		commitRecord(b, s, r)
+	}
+	entry := func(i int) []byte { return ledger.KeyEntry(crypto.Address{7}, fmt.Sprintf("entry-%06d", i)) }
+	const many = 100_000
+	for from := 0; from < many; from += 5000 {
+		var keys [][]byte
+		for i := range 5000 {
+			keys = append(keys, entry(from+i))
+		}
+		commit(keys...)
+	}
+	for h := range 32 {
+		if h == 31 {
+			if err := s.FoldOnce(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		var keys [][]byte
+		for i := range 2000 {
+			keys = append(keys, ledger.KeyAccount(crypto.Address(crypto.Sum(fmt.Appendf(nil, "%d %d", h, i)))))
+		}
+		for i := range 10 {
+			keys = append(keys, entry((h*10+i)*311%many))
+		}
+		commit(keys...)
+	}
+	v := s.View()
+	defer v.Close()
+	prefix := ledger.KeyEntry(crypto.Address{7}, "")
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		keys, next, err := v.Scan(prefix, entry(i*977%many), 500)
+		if err != nil || len(keys) == 0 && next == nil {
+			b.Fatal(err)
+		}
 	}
 }
