@@ -56,7 +56,7 @@ func (v *Verified) ReadBlock(ctx context.Context, receipts string, o ReadOptions
 func (v *Verified) blockAt(ctx context.Context, node, receipts string, o ReadOptions) (rpc.Block, Proof, error) {
 	proof := Proof{Format: proofFormat, Question: Question{What: AskBlock}}
 	var claimed rpc.Block
-	if err := v.client.ask(ctx, node, v.blockRequest(receipts, o), &claimed); err != nil {
+	if err := v.askBlock(ctx, node, v.blockRequest(receipts, o), &claimed); err != nil {
 		return rpc.Block{}, proof, err
 	}
 	height := claimed.Height
@@ -95,6 +95,17 @@ func (v *Verified) blockAt(ctx context.Context, node, receipts string, o ReadOpt
 	}
 	v.client.session.saw(node, height)
 	return built, proof, nil
+}
+
+// askBlock asks one node, and again while it has no block yet that another one follows.
+func (v *Verified) askBlock(ctx context.Context, node string, r request, out *rpc.Block) error {
+	for deadline := v.now().Add(v.wait); ; {
+		err := v.client.ask(ctx, node, r, out)
+		if !errors.Is(err, rpc.ErrNothingProvable()) || !v.now().Before(deadline) || !pause(ctx, provePause) {
+			return err
+		}
+		v.client.endpoints.answered(node) // being young is no fault
+	}
 }
 
 // blockRequest asks for a block that can be proven, and lets the node wait until it is.

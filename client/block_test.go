@@ -96,6 +96,24 @@ func TestNewestBlockIsAwaited(t *testing.T) {
 	}
 }
 
+// TestYoungNetworksBlock: a network without a second block can prove none yet; the reader waits for that block.
+func TestYoungNetworksBlock(t *testing.T) {
+	p := newProving(t, 1, fourValidators)
+	refused := make(chan bool, 1000)
+	p.lies(0, func(_ string, body []byte) []byte {
+		if strings.Contains(string(body), "nothing before the next block") {
+			refused <- true
+			p.seal(2)
+		}
+		return body
+	})
+	v := p.verified(t, VerifiedOptions{})
+	v.wait = time.Minute
+	if b, err := v.ReadBlock(within(t, time.Minute), "", ReadOptions{}); err != nil || b.Height != 1 || len(refused) == 0 {
+		t.Fatalf("%+v, %v, refused %d times", b, err, len(refused))
+	}
+}
+
 // blockLies change one thing in the answer about a block, each found by its own check.
 var blockLies = map[string]struct {
 	kind LieKind

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"math"
+	"slices"
 
 	"github.com/tetradledger/tetrad/app"
 	"github.com/tetradledger/tetrad/crypto"
@@ -56,21 +57,22 @@ func (l *Ledger) header(height uint64) Header {
 	return Header{Height: height, TimeMS: b.timeMS, AppHash: before.root, Txs: b.txs, LastResults: before.results()}
 }
 
-// pack puts transactions together as a proposer does: all but the last one go into a frame, so that there are
-// blocks with frames and blocks without.
+// pack puts transactions together as a proposer does: all but the last one go into frames, so that there are blocks
+// with frames and blocks without.
 func pack(txs []*ledger.Transaction) [][]byte {
 	if len(txs) == 0 {
 		return nil
 	}
 	last := len(txs) - 1
-	if last == 0 {
-		return [][]byte{txs[0].Raw}
+	var out [][]byte
+	for framed := range slices.Chunk(txs[:last], ledger.FrameTxsMax) {
+		var inner [][]byte
+		for _, t := range framed {
+			inner = append(inner, t.Raw)
+		}
+		out = append(out, ledger.EncodeFrame(inner))
 	}
-	var inner [][]byte
-	for _, t := range txs[:last] {
-		inner = append(inner, t.Raw)
-	}
-	return [][]byte{ledger.EncodeFrame(inner), txs[last].Raw}
+	return append(out, txs[last].Raw)
 }
 
 // results are what an engine is told of the block's transactions.
