@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,27 @@ func changing(height uint64) []string {
 func (p *proving) seal(blocks int) {
 	for range blocks {
 		p.Seal()
+	}
+}
+
+// TestYoungNetwork: a network without a second block can prove nothing yet; the reader waits for that block.
+func TestYoungNetwork(t *testing.T) {
+	p := newProving(t, 1, fourValidators)
+	var once sync.Once
+	refused := false
+	p.lies(0, func(_ string, body []byte) []byte {
+		once.Do(func() {
+			refused = bytes.Contains(body, []byte("nothing before the next block"))
+			p.seal(2)
+		})
+		return body
+	})
+	v := p.verified(t, VerifiedOptions{})
+	if a, err := v.Asset(within(t, time.Minute), "usd", ReadOptions{}); err != nil || !a.Verified {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if !refused {
+		t.Error("the network could prove something from the start: this test is of no use")
 	}
 }
 

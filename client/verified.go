@@ -238,6 +238,10 @@ func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r r
 	r.aside, r.maxAge = true, 0 // a height counts as seen, and is young, when that is proven
 	for deadline := v.now().Add(v.wait); ; {
 		text, refusal, proof, err := v.exchangeProof(ctx, node, r)
+		if errors.Is(err, errNothingYet) && v.now().Before(deadline) && pause(ctx, provePause) {
+			v.client.endpoints.answered(node) // being young is no fault
+			continue
+		}
 		if err == nil && proof == nil {
 			err = lie(LieUnproven, "to %s", r.path)
 			if unproven != nil {
@@ -271,6 +275,9 @@ func (v *Verified) askProof(ctx context.Context, node string, o ReadOptions, r r
 		return text, refusal, p, from(node, proof.Height, err)
 	}
 }
+
+// errNothingYet is what a node says that has no block yet that would vouch for anything.
+var errNothingYet = rpc.ErrNothingProvable()
 
 // exchangeProof sends a question once, and takes the proof out of the answer or of the refusal.
 func (v *Verified) exchangeProof(ctx context.Context, node string, r request) ([]byte, *rpc.Error, *rpc.Proof, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
@@ -247,11 +246,4 @@ func buildValidators(p *proven) (rpc.Validators, error) {
 	}
 	slices.SortStableFunc(out.Validators, func(a, b rpc.Validator) int { return cmp.Compare(a.Name, b.Name) })
 	return out, nil
-}
-
-// readable tells whether bytes are text that no terminal is harmed by.
-func readable(b []byte) bool {
-	return utf8.Valid(b) && !strings.ContainsFunc(string(b), func(c rune) bool {
-		return c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0
-	})
 }

@@ -270,7 +270,7 @@ func auditReplay(t *testing.T, home string, last uint64) {
 		c := copyHome(t, home)
 		alter(t, c, "blockstore", "blockStore", func([]byte) []byte { return []byte{8, 2, 16, byte(last)} }) // base 2
 		_, err := Replay(context.Background(), c, ReplayOptions{})
-		if err == nil || !strings.Contains(err.Error(), "the blocks below height 2 were pruned") {
+		if err == nil || !strings.Contains(err.Error(), "keeps blocks from height 2 on") {
 			t.Errorf("%v", err)
 		}
 	})

@@ -177,7 +177,7 @@ func (b backend) rootAfter(height uint64) (crypto.Hash, error) {
 }
 
 // signedTxs lists the signed transactions of a block, those inside frames included. What is neither a frame nor
-// a transaction counts as one, as it does for the ledger.
+// a transaction counts as one, as it does for the ledger; a frame that does not decode holds none.
 func signedTxs(block *cmttypes.Block) [][]byte {
 	var out [][]byte
 	for _, tx := range block.Txs {

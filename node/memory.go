@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"os"
-	"runtime"
 	"runtime/debug"
 	counters "runtime/metrics"
 	"time"
@@ -69,7 +68,7 @@ func (c *collector) look() {
 	counters.Read(samples)
 	live, used, cycles := samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64()
 	if c.due(live, used, cycles) {
-		runtime.GC()
+		debug.FreeOSMemory() // which collects first
 		counters.Read(samples)
 		live, c.cycles = samples[0].Value.Uint64(), samples[2].Value.Uint64()
 	}

@@ -25,6 +25,17 @@ type scratch struct {
 	spare     []replaced
 }
 
+// scratchMax is as many items as are kept room for between updates: those of a large batch, not those of a
+// whole map that was built in one.
+const scratchMax = 1 << 16
+
+// trim gives room back that no usual update needs.
+func (s *scratch) trim() {
+	if cap(s.unordered) > scratchMax {
+		s.unordered, s.ordered = nil, nil
+	}
+}
+
 // bucketBitsMax bounds the buckets of order to what a batch fills.
 const bucketBitsMax = 16
 

@@ -56,6 +56,7 @@ func (m *Map) Stage(number uint64, changes []Change) *Staged {
 	items := m.scratch.order(changes)
 	root := parent.root
 	u.apply(&root, 0, items, true)
+	m.scratch.trim()
 	m.publishStats()
 	m.mu.Lock()
 	parent.pins++ // Discard has to tell what is shared with the parent, so the parent must last

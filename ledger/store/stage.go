@@ -74,6 +74,7 @@ func (s *Store) stage(tree *merkle.Map, r Record, genesis crypto.Hash, params *l
 	leaves := s.stageBuckets(p, r, params)
 	p.state = slices.Concat(r.Changes[:from], mergeChanges(r.Changes[to:], leaves))
 	p.staged = tree.Stage(treeNumber(r.Height), s.treeChanges(p.state))
+	s.forgetScratch()
 	p.head = Head{Height: r.Height, TimeMS: r.TimeMS, Root: p.staged.Root(), Genesis: genesis, Format: Format}
 	return p
 }
@@ -190,6 +191,17 @@ func (s *Store) treeChanges(changes []ledger.Change) []merkle.Change {
 		s.scratch = append(s.scratch, merkle.Change(c))
 	}
 	return s.scratch
+}
+
+// scratchMax is as many changes as large blocks have. Genesis may have a million, once.
+const scratchMax = 1 << 16
+
+// forgetScratch lets go of the changes that were staged, and of the room for them if that is unusually large.
+func (s *Store) forgetScratch() {
+	if cap(s.scratch) > scratchMax {
+		s.scratch = nil
+	}
+	clear(s.scratch[:cap(s.scratch)])
 }
 
 // mergeChanges joins two sorted lists.
