@@ -20,7 +20,7 @@ type stage struct {
 // stages are asked in this order for each frame.
 var stages = []stage{
 	{"garbage collection", "GC", 2, regexp.MustCompile(`^runtime\.(gcBgMarkWorker|gcAssistAlloc|gcDrain|bgsweep|bgscavenge|sweepone|gcStart|markroot)`)},
-	{"signatures", "signatures", 11.1, regexp.MustCompile(`curve25519-voi|tetrad/crypto/edwards|tetrad/crypto\.\(\*(Verifier|batch)|tetrad/app\.\(\*verification\)`)},
+	{"signatures", "signatures", 11.1, regexp.MustCompile(`curve25519-voi|tetrad/crypto\.\(\*(Verifier|batch)|tetrad/app\.\(\*verification\)`)},
 	{"decoding", "decoding", 0.4, regexp.MustCompile(`tetrad/ledger\.(DecodeTransaction|SplitDelimited|SplitFrame|decodeCanonical|\(\*Transaction\))`)},
 	{"execution and receipts", "execution", 0.7, regexp.MustCompile(`tetrad/ledger\.|tetrad/crypto/merkle\.ListRoot`)},
 	{"state tree", "tree", 5.4, regexp.MustCompile(`tetrad/crypto/merkle`)},
