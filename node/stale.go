@@ -17,6 +17,32 @@ const (
 	stalledAgainMax = time.Minute
 )
 
+// stall judges when no block has come for too long.
+type stall struct {
+	height   uint64
+	since    time.Time // when the height was reached, or peers were dropped after that
+	patience time.Duration
+	dropped  time.Time // zero: never
+}
+
+// due reports whether peers are to be dropped now. Nodes that stall together drop each other in turn, and whoever
+// is dropped takes a while to be back: if they all began with the least patience again after each block, one of
+// them would always be dropping somebody. So patience stays, until blocks have come for twice as long.
+func (s *stall) due(now time.Time, height uint64, waiting bool) bool {
+	if height != s.height || waiting {
+		s.height, s.since = height, now
+		if now.Sub(s.dropped) >= 2*s.patience {
+			s.patience = stalledAfter
+		}
+		return false
+	}
+	if now.Sub(s.since) < s.patience {
+		return false
+	}
+	s.since, s.dropped, s.patience = now, now, min(2*s.patience, stalledAgainMax)
+	return true
+}
+
 // forget drops all peers, so that they connect anew, whenever no block has come for a while.
 //
 // The libp2p transport does not notice that a peer's process has died: when it comes back soon, its peers
@@ -27,21 +53,16 @@ const (
 func forget(ctx context.Context, sw cmtp2p.Switcher, height func() uint64, waiting func() bool, log *slog.Logger) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	last, since, patience := height(), time.Now(), stalledAfter
+	s := stall{height: height(), since: time.Now(), patience: stalledAfter}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			if h := height(); h != last || waiting() {
-				last, since, patience = h, now, stalledAfter
+			if !s.due(now, height(), waiting()) {
 				continue
 			}
-			if now.Sub(since) < patience {
-				continue
-			}
-			since, patience = now, min(2*patience, stalledAgainMax)
-			log.Warn("no block for a while: connecting to all peers anew", "height", last)
+			log.Warn("no block for a while: connecting to all peers anew", "height", s.height)
 			for _, p := range everybody(sw) {
 				sw.StopPeerForError(p, "no block for a while")
 			}
