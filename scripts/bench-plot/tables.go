@@ -67,8 +67,9 @@ func grouped(digits string) string {
 func (s *set) machineTable() string {
 	for _, name := range slices.Sorted(maps.Keys(s.runs)) {
 		if m := s.runs[name].Machine; m != nil {
+			kernel, _, _ := strings.Cut(m.Kernel, "-") // what a distribution adds says nothing here
 			return fmt.Sprintf("%s, %d cores, %s of memory, %s, Linux %s, %s; Tetrad %s, measured on %s. Load average before the first run: %s.\n",
-				m.CPU, m.Cores, mib(m.MemoryBytes), m.OS, m.Kernel, m.Go, m.Tetrad, s.runs[name].Started.Format("2006-01-02"), m.Load1)
+				m.CPU, m.Cores, mib(m.MemoryBytes), m.OS, kernel, m.Go, m.Tetrad, s.runs[name].Started.Format("2006-01-02"), m.Load1)
 		}
 	}
 	return ""
