@@ -1,10 +1,12 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,22 +128,20 @@ func TestKeptBackBySeveral(t *testing.T) {
 	if _, err := c.Submit(ctx, tx.Raw); err != nil {
 		t.Fatal(err)
 	}
-	got := make(chan string, len(n.servers))
-	for i, s := range n.servers[2:] {
-		go func() {
-			for r := range s.seen {
-				if r.Method == http.MethodPost {
-					got <- fmt.Sprint(i)
-					return
-				}
+	ended, end := context.WithCancel(ctx)
+	var sealing sync.WaitGroup
+	sealing.Go(func() {
+		for pause(ended, time.Millisecond) {
+			// All nodes share a pool: it is there once one that does not keep it back has got it.
+			if o, err := n.servers[2].node.Outcome(ended, tx.TxID, false); err == nil && o.Status == rpc.StatusPending {
+				n.Seal()
+				return
 			}
-		}()
-	}
-	go func() {
-		<-got
-		n.Seal()
-	}()
+		}
+	})
 	status, err := c.WaitCommitted(ctx, tx)
+	end()
+	sealing.Wait()
 	if err != nil || status.Status != rpc.StatusCommitted {
 		t.Fatalf("%+v, %v", status, err)
 	}
