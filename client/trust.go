@@ -32,7 +32,7 @@ func (l *lightClient) trustGiven(ctx context.Context, node string) error {
 		return err
 	}
 	if !bytes.Equal(block.Hash(), l.trustHash[:]) {
-		return from(node, l.trustHeight, lie(LieHeader, "its header %d is %s, trusted is %s", l.trustHeight, block.Hash(), l.trustHash))
+		return from(node, l.trustHeight, lie(LieHeader, "its header %d is %s, given to trust was %s: if the given one is right, the node lies", l.trustHeight, block.Hash(), l.trustHash))
 	}
 	if err := signedByOwn(l.chainID, block); err != nil {
 		return from(node, l.trustHeight, err)

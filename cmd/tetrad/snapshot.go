@@ -41,6 +41,10 @@ func newSnapshotList(c *cli) *cobra.Command {
 				c.note("%v", err) // those that are whole are listed all the same
 			}
 			return c.show(list, func(w io.Writer) {
+				if len(list) == 0 {
+					fmt.Fprintln(w, "There is no finished snapshot.")
+					return
+				}
 				g := newGrid("height", "time", "chunks", "size", "leaves", "app hash").right(0, 2, 3, 4)
 				for _, s := range list {
 					g.add(fmt.Sprint(s.Height), s.Time, fmt.Sprint(s.Chunks), bytesText(int64(s.Bytes)), grouped(fmt.Sprint(s.Leaves)), s.AppHash.String())

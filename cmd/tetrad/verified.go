@@ -90,6 +90,9 @@ func exitOfLie(err error) *failure {
 		f.slug = "proof_failed_" + string(lie.Kind)
 		f.message += keptIn(lie.File)
 		f.hint = "nothing of its answer was used; ask another node with --node URL"
+		if !strings.Contains(lie.Source, "://") {
+			f.hint = "nothing of it was used; have it made anew, by any node"
+		}
 	case errors.As(err, &conflict):
 		f.slug = "conflicting_headers"
 		f.message += keptIn(conflict.File)
