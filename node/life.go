@@ -64,6 +64,7 @@ func (n *Node) runEngine() {
 	case <-n.running.Done():
 		return
 	}
+	n.tendPeers()
 	if n.upErr = n.engine.Start(); n.upErr != nil {
 		if n.syncing.Load() {
 			n.upErr = fmt.Errorf("%w: %w; %s", ErrSyncFailed, n.upErr, syncAdvice)
@@ -74,9 +75,6 @@ func (n *Node) runEngine() {
 	n.starting.Store(false)
 	log := n.log.With("module", "peers")
 	n.work(func() { evict(n.running, n.engine.Switch(), n.allowed, log) })
-	if n.config.Engine.P2P.LibP2PEnabled() {
-		n.work(func() { forget(n.running, n.engine.Switch(), n.Height, n.syncing.Load, log) })
-	}
 }
 
 // Done is closed when the node has stopped, or has failed and should be stopped.
