@@ -98,6 +98,7 @@ func TestAudit(t *testing.T) {
 	home, last := stoppedNetwork(t)
 	t.Run("in order", func(t *testing.T) { auditInOrder(t, home, last) })
 	t.Run("fsck", func(t *testing.T) { auditFsck(t, home) })
+	t.Run("misfit", func(t *testing.T) { auditMisfit(t, home) })
 	t.Run("replay", func(t *testing.T) { auditReplay(t, home, last) })
 }
 

@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
+	"runtime/debug"
 	"time"
+
+	cmtconsensus "github.com/cometbft/cometbft/consensus"
 )
 
 // Start begins to serve and to take part in consensus. It returns as soon as CometBFT runs, or after a moment
@@ -64,7 +68,7 @@ func (n *Node) runEngine() {
 	case <-n.running.Done():
 		return
 	}
-	if n.upErr = n.engine.Start(); n.upErr != nil {
+	if n.upErr = n.startEngine(); n.upErr != nil {
 		if n.syncing.Load() {
 			n.upErr = fmt.Errorf("%w: %w; %s", ErrSyncFailed, n.upErr, syncAdvice)
 		}
@@ -77,6 +81,25 @@ func (n *Node) runEngine() {
 	if n.config.Engine.P2P.LibP2PEnabled() {
 		n.work(func() { forget(n.running, n.engine.Switch(), n.Height, n.syncing.Load, log) })
 	}
+}
+
+// startEngine calls CometBFT's Start, which reads its log of the height under way, and executes what that decides. It
+// drops what it cannot read of the newest file of the log, but not of the others, and panics where what it read does
+// not fit the ledger.
+func (n *Node) startEngine() (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			n.log.Debug("CometBFT panicked while it started", "cause", cause, "stack", string(debug.Stack()))
+			n.halfUp = true
+			err = n.misfit(cause)
+		}
+	}()
+	err = n.engine.Start()
+	if damaged := new(cmtconsensus.DataCorruptionError); errors.As(err, damaged) {
+		return fmt.Errorf("%s is damaged: %w; move it away: the node then takes part again from the next height on",
+			filepath.Dir(n.config.Engine.Consensus.WalFile()), err)
+	}
+	return err
 }
 
 // Done is closed when the node has stopped, or has failed and should be stopped.
@@ -141,7 +164,7 @@ func (n *Node) stop() error {
 		}
 	}
 	var errs []error
-	if n.engine.IsRunning() {
+	if n.engine.IsRunning() && !n.halfUp { // of a half of it nothing can be waited for
 		errs = append(errs, n.engine.Stop())
 	}
 	if n.metricsServer != nil {
@@ -188,6 +211,9 @@ func (n *Node) supervise() {
 	select {
 	case <-n.running.Done():
 	case err := <-n.dog.failed:
+		if errors.Is(err, ErrConsensusDead) {
+			err = n.explained(err)
+		}
 		n.log.Error("this node has failed and must be restarted; what it has committed is safe", "height", n.Height(), "err", err)
 		n.end(err)
 	}
