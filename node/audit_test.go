@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -269,7 +270,7 @@ func auditReplay(t *testing.T, home string, last uint64) {
 	})
 	t.Run("pruned", func(t *testing.T) {
 		c := copyHome(t, home)
-		alter(t, c, "blockstore", "blockStore", func([]byte) []byte { return []byte{8, 2, 16, byte(last)} }) // base 2
+		alter(t, c, "blockstore", "blockStore", func([]byte) []byte { return binary.AppendUvarint([]byte{8, 2, 16}, last) }) // base 2
 		_, err := Replay(context.Background(), c, ReplayOptions{})
 		if err == nil || !strings.Contains(err.Error(), "keeps blocks from height 2 on") {
 			t.Errorf("%v", err)

@@ -50,13 +50,15 @@ const (
 	startPatience = 2 * time.Second
 	// drainPatience is how long requests that are being answered may take.
 	drainPatience = time.Second
+)
+
+// Tests, which stop nodes on machines that are busy with others, have more time, and go on in the same process.
+var (
+	// stopPatience leaves the process some of the five seconds that an orderly end may take.
+	stopPatience = 4500 * time.Millisecond
 	// upPatience is how long Stop waits for a CometBFT that is still starting.
 	upPatience = 2 * time.Second
 )
-
-// stopPatience leaves the process some of the five seconds that an orderly end may take. Tests, which stop
-// nodes on machines that are busy with others, have more.
-var stopPatience = 4500 * time.Millisecond
 
 // runEngine starts CometBFT and what watches over its peers.
 func (n *Node) runEngine() {

@@ -58,7 +58,7 @@ func newNetwork(t *testing.T, validators int, libp2p bool) *network {
 
 // TestMain gives nodes all the time they need to stop.
 func TestMain(m *testing.M) {
-	stopPatience = soon
+	stopPatience, upPatience = soon, soon
 	os.Exit(m.Run())
 }
 
