@@ -59,8 +59,15 @@ func newNetwork(t *testing.T, validators int, libp2p bool) *network {
 // TestMain gives nodes all the time they need to stop.
 func TestMain(m *testing.M) {
 	stopPatience, upPatience = soon, soon
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, dir := range leftBehind {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
 }
+
+// leftBehind are directories that something uses until the process ends.
+var leftBehind []string
 
 // freePorts finds a base port from which all ports of a network are free. It stays below the ports that the
 // system gives to outgoing connections, one of which could take a port between this look and its use. It
