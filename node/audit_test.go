@@ -42,7 +42,11 @@ func stoppedNetwork(t *testing.T) (home string, height uint64) {
 // copyHome copies a home; the copy's configuration is returned.
 func copyHome(t *testing.T, home string) Config {
 	t.Helper()
-	to := filepath.Join(t.TempDir(), "copy")
+	return copyHomeTo(t, home, filepath.Join(t.TempDir(), "copy"))
+}
+
+func copyHomeTo(t *testing.T, home, to string) Config {
+	t.Helper()
 	if out, err := exec.Command("cp", "-rp", home, to).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -69,7 +69,7 @@ func auditMisfit(t *testing.T, home string) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			config := copyHome(t, home)
+			config := copyHomeTo(t, home, filepath.Join(keptDir(t), "copy"))
 			config.Store.DiskFreeMin = diskFreeFloor
 			c.lose(t, config)
 			n, err := New(config, nil)

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -40,13 +39,7 @@ func (c refusingClient) ProcessProposal(ctx context.Context, req *abcitypes.Requ
 // TestPanicInStart: CometBFT panics while it starts where its log leads to what cannot be done. The node says so, and how
 // far its databases are, and lets go of its home.
 func TestPanicInStart(t *testing.T) {
-	// CometBFT watches the log of a consensus that did not start until the process ends.
-	dir, err := os.MkdirTemp("", "tetrad-half-up-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	leftBehind = append(leftBehind, dir)
-	layout, err := Testnet(TestnetSpec{Dir: filepath.Join(dir, "net"), Validators: 1, BasePort: freePorts(t, 1), ChainID: "test"})
+	layout, err := Testnet(TestnetSpec{Dir: filepath.Join(keptDir(t), "net"), Validators: 1, BasePort: freePorts(t, 1), ChainID: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,6 +69,18 @@ func TestMain(m *testing.M) {
 // leftBehind are directories that something uses until the process ends.
 var leftBehind []string
 
+// keptDir is a directory that stays until all tests have ended: CometBFT watches the log of a consensus that panicked
+// while it started until the process ends, and panics if it is gone.
+func keptDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tetrad-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leftBehind = append(leftBehind, dir)
+	return dir
+}
+
 // freePorts finds a base port from which all ports of a network are free. It stays below the ports that the
 // system gives to outgoing connections, one of which could take a port between this look and its use. It
 // holds the last port of each validator's ten, so that tests in other processes look elsewhere.
