@@ -106,6 +106,11 @@ func (n *network) pay(t testing.TB, cents uint64) Signed {
 	return tx
 }
 
+// soon is when a test that hangs is given up: far more than a slow machine needs.
+const soon = 3 * time.Minute
+
+func init() { lateMax = soon }
+
 // within is a context for one test.
 func within(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,11 +185,25 @@ func TestWaitEnds(t *testing.T) {
 	for _, s := range n.servers {
 		s.die()
 	}
-	_, err = c.WaitCommitted(within(t, 500*time.Millisecond), open)
+	// The first round asks both nodes in turn; with the second the caller's patience ends.
+	ended, end := context.WithCancel(ctx)
+	defer end()
+	var requests atomic.Int64
+	c = n.client(t, Options{HTTP: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		if requests.Add(1) == 3 {
+			end()
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})}})
+	_, err = c.WaitCommitted(ended, open)
 	if !errors.Is(err, ErrUnknownOutcome) || !strings.Contains(err.Error(), n.servers[1].URL) {
 		t.Errorf("with nobody left: %v", err)
 	}
 }
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestWrongAnswerWhileWaiting: a node that tells the outcome of another transaction is not believed.
 func TestWrongAnswerWhileWaiting(t *testing.T) {

@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,7 +42,11 @@ func stoppedNetwork(t *testing.T) (home string, height uint64) {
 // copyHome copies a home; the copy's configuration is returned.
 func copyHome(t *testing.T, home string) Config {
 	t.Helper()
-	to := filepath.Join(t.TempDir(), "copy")
+	return copyHomeTo(t, home, filepath.Join(t.TempDir(), "copy"))
+}
+
+func copyHomeTo(t *testing.T, home, to string) Config {
+	t.Helper()
 	if out, err := exec.Command("cp", "-rp", home, to).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -98,6 +103,7 @@ func TestAudit(t *testing.T) {
 	home, last := stoppedNetwork(t)
 	t.Run("in order", func(t *testing.T) { auditInOrder(t, home, last) })
 	t.Run("fsck", func(t *testing.T) { auditFsck(t, home) })
+	t.Run("misfit", func(t *testing.T) { auditMisfit(t, home) })
 	t.Run("replay", func(t *testing.T) { auditReplay(t, home, last) })
 }
 
@@ -268,7 +274,7 @@ func auditReplay(t *testing.T, home string, last uint64) {
 	})
 	t.Run("pruned", func(t *testing.T) {
 		c := copyHome(t, home)
-		alter(t, c, "blockstore", "blockStore", func([]byte) []byte { return []byte{8, 2, 16, byte(last)} }) // base 2
+		alter(t, c, "blockstore", "blockStore", func([]byte) []byte { return binary.AppendUvarint([]byte{8, 2, 16}, last) }) // base 2
 		_, err := Replay(context.Background(), c, ReplayOptions{})
 		if err == nil || !strings.Contains(err.Error(), "keeps blocks from height 2 on") {
 			t.Errorf("%v", err)

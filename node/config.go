@@ -206,9 +206,6 @@ func (c Config) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 
-	if c.Home == "" {
-		fault("home: a node needs a directory of its own")
-	}
 	if c.Profile != ProfileLAN && c.Profile != ProfileWAN {
 		fault("profile: %q is not one of lan, wan", c.Profile)
 	}
@@ -235,12 +232,22 @@ func (c Config) Validate() error {
 	if f := c.Log.Format; f != "auto" && f != "text" && f != "json" {
 		fault("log.format: %q is not one of auto, text, json", f)
 	}
-	if c.Engine == nil {
-		fault("engine: no CometBFT configuration")
-	} else {
-		faults = append(faults, engineFaults(c)...)
+	faults = inFile(AppFile, faults)
+	if c.Home == "" {
+		faults = append(faults, errors.New("home: a node needs a directory of its own"))
 	}
-	return errors.Join(faults...)
+	if c.Engine == nil {
+		return errors.Join(append(faults, errors.New("engine: no CometBFT configuration"))...)
+	}
+	return errors.Join(append(faults, inFile(EngineFile, engineFaults(c))...)...)
+}
+
+// inFile names the file whose keys have the faults, wherever their values are from.
+func inFile(file string, faults []error) []error {
+	for i, fault := range faults {
+		faults[i] = fmt.Errorf("%s: %w", file, fault)
+	}
+	return faults
 }
 
 // validateLimits checks the figures of blocks, pool, store and memory.

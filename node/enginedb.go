@@ -21,9 +21,12 @@ import (
 // What cannot be read is named: CometBFT passes the error on, or panics with it.
 func engineDB(context *cmtcfg.DBContext) (*closableDB, error) {
 	path := filepath.Join(context.Config.DBDir(), context.ID+".db")
+	if err := checkJournals(context); err != nil {
+		return nil, err
+	}
 	db, err := cmtcfg.DefaultDBProvider(context)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, &databaseError{"open", path, err}
 	}
 	return &closableDB{DB: db, path: path}, nil
 }
@@ -67,7 +70,7 @@ func (d *closableDB) Iterator(start, end []byte) (cmtdb.Iterator, error) {
 		return nil, errDatabaseClosed
 	}
 	it, err := d.DB.Iterator(start, end)
-	return it, d.named(err)
+	return d.namedIterator(it, err)
 }
 
 // ReverseIterator fails after Close.
@@ -78,15 +81,70 @@ func (d *closableDB) ReverseIterator(start, end []byte) (cmtdb.Iterator, error) 
 		return nil, errDatabaseClosed
 	}
 	it, err := d.DB.ReverseIterator(start, end)
-	return it, d.named(err)
+	return d.namedIterator(it, err)
+}
+
+// Set names the database in its error, as all that write do: goleveldb writes no more after it has found damage.
+func (d *closableDB) Set(key, value []byte) error { return d.unwritten(d.DB.Set(key, value)) }
+
+// SetSync is Set that waits for the disk.
+func (d *closableDB) SetSync(key, value []byte) error { return d.unwritten(d.DB.SetSync(key, value)) }
+
+// Delete names the database in its error.
+func (d *closableDB) Delete(key []byte) error { return d.unwritten(d.DB.Delete(key)) }
+
+// DeleteSync is Delete that waits for the disk.
+func (d *closableDB) DeleteSync(key []byte) error { return d.unwritten(d.DB.DeleteSync(key)) }
+
+// NewBatch makes a batch that names the database in its errors.
+func (d *closableDB) NewBatch() cmtdb.Batch { return namedBatch{d.DB.NewBatch(), d} }
+
+type namedBatch struct {
+	cmtdb.Batch
+	db *closableDB
+}
+
+func (b namedBatch) Write() error { return b.db.unwritten(b.Batch.Write()) }
+
+func (b namedBatch) WriteSync() error { return b.db.unwritten(b.Batch.WriteSync()) }
+
+type namedIterator struct {
+	cmtdb.Iterator
+	db *closableDB
+}
+
+func (i namedIterator) Error() error { return i.db.named(i.Iterator.Error()) }
+
+func (d *closableDB) namedIterator(it cmtdb.Iterator, err error) (cmtdb.Iterator, error) {
+	if err != nil {
+		return nil, d.named(err)
+	}
+	return namedIterator{it, d}, nil
 }
 
 func (d *closableDB) named(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("read %s: %w", d.path, err)
+	return &databaseError{"read", d.path, err}
 }
+
+func (d *closableDB) unwritten(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &databaseError{"write", d.path, err}
+}
+
+// databaseError names the database that could not be used.
+type databaseError struct {
+	what, path string
+	err        error
+}
+
+func (e *databaseError) Error() string { return fmt.Sprintf("%s %s: %v", e.what, e.path, e.err) }
+
+func (e *databaseError) Unwrap() error { return e.err }
 
 // Close waits for readers, and may be called again.
 func (d *closableDB) Close() error {

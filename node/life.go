@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
+	"runtime/debug"
 	"time"
+
+	cmtconsensus "github.com/cometbft/cometbft/consensus"
 )
 
 // Start begins to serve and to take part in consensus. It returns as soon as CometBFT runs, or after a moment
@@ -46,13 +50,15 @@ const (
 	startPatience = 2 * time.Second
 	// drainPatience is how long requests that are being answered may take.
 	drainPatience = time.Second
+)
+
+// Tests, which stop nodes on machines that are busy with others, have more time, and go on in the same process.
+var (
+	// stopPatience leaves the process some of the five seconds that an orderly end may take.
+	stopPatience = 4500 * time.Millisecond
 	// upPatience is how long Stop waits for a CometBFT that is still starting.
 	upPatience = 2 * time.Second
 )
-
-// stopPatience leaves the process some of the five seconds that an orderly end may take. Tests, which stop
-// nodes on machines that are busy with others, have more.
-var stopPatience = 4500 * time.Millisecond
 
 // runEngine starts CometBFT and what watches over its peers.
 func (n *Node) runEngine() {
@@ -65,7 +71,7 @@ func (n *Node) runEngine() {
 		return
 	}
 	n.tendPeers()
-	if n.upErr = n.engine.Start(); n.upErr != nil {
+	if n.upErr = n.startEngine(); n.upErr != nil {
 		if n.syncing.Load() {
 			n.upErr = fmt.Errorf("%w: %w; %s", ErrSyncFailed, n.upErr, syncAdvice)
 		}
@@ -75,6 +81,25 @@ func (n *Node) runEngine() {
 	n.starting.Store(false)
 	log := n.log.With("module", "peers")
 	n.work(func() { evict(n.running, n.engine.Switch(), n.allowed, log) })
+}
+
+// startEngine calls CometBFT's Start, which reads its log of the height under way, and executes what that decides. It
+// drops what it cannot read of the newest file of the log, but not of the others, and panics where what it read does
+// not fit the ledger.
+func (n *Node) startEngine() (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			n.log.Debug("CometBFT panicked while it started", "cause", cause, "stack", string(debug.Stack()))
+			n.halfUp = true
+			err = n.misfit(cause)
+		}
+	}()
+	err = n.engine.Start()
+	if damaged := new(cmtconsensus.DataCorruptionError); errors.As(err, damaged) {
+		return fmt.Errorf("%s is damaged: %w; move it away: the node then takes part again from the next height on",
+			filepath.Dir(n.config.Engine.Consensus.WalFile()), err)
+	}
+	return err
 }
 
 // Done is closed when the node has stopped, or has failed and should be stopped.
@@ -139,7 +164,7 @@ func (n *Node) stop() error {
 		}
 	}
 	var errs []error
-	if n.engine.IsRunning() {
+	if n.engine.IsRunning() && !n.halfUp { // of a half of it nothing can be waited for
 		errs = append(errs, n.engine.Stop())
 	}
 	if n.metricsServer != nil {
@@ -186,6 +211,9 @@ func (n *Node) supervise() {
 	select {
 	case <-n.running.Done():
 	case err := <-n.dog.failed:
+		if errors.Is(err, ErrConsensusDead) {
+			err = n.explained(err)
+		}
 		n.log.Error("this node has failed and must be restarted; what it has committed is safe", "height", n.Height(), "err", err)
 		n.end(err)
 	}

@@ -87,7 +87,7 @@ func loadProfile(app *viper.Viper, flags Overrides) (string, error) {
 		profile = app.GetString("profile")
 	}
 	if profile != ProfileLAN && profile != ProfileWAN {
-		return "", fmt.Errorf("profile: %q is not one of lan, wan", profile)
+		return "", fmt.Errorf("%s: profile: %q is not one of lan, wan", AppFile, profile)
 	}
 	return profile, nil
 }

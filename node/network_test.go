@@ -58,8 +58,27 @@ func newNetwork(t *testing.T, validators int, libp2p bool) *network {
 
 // TestMain gives nodes all the time they need to stop.
 func TestMain(m *testing.M) {
-	stopPatience = soon
-	os.Exit(m.Run())
+	stopPatience, upPatience = soon, soon
+	code := m.Run()
+	for _, dir := range leftBehind {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// leftBehind are directories that something uses until the process ends.
+var leftBehind []string
+
+// keptDir is a directory that stays until all tests have ended: CometBFT watches the log of a consensus that panicked
+// while it started until the process ends, and panics if it is gone.
+func keptDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tetrad-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leftBehind = append(leftBehind, dir)
+	return dir
 }
 
 // freePorts finds a base port from which all ports of a network are free. It stays below the ports that the

@@ -88,6 +88,7 @@ type Node struct {
 	launched atomic.Bool   // Start was called
 	up       chan struct{} // closed when CometBFT's Start has returned, or will not be called
 	upErr    error         // what it returned; set before up is closed
+	halfUp   bool          // it panicked instead; set before up is closed
 	starting atomic.Bool   // true until CometBFT runs
 	syncing  atomic.Bool   // the node waits for a snapshot, or restores one
 	toldAt   atomic.Int64  // when the log last heard of that, in nanoseconds

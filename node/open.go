@@ -203,21 +203,20 @@ func (n *Node) newEngine(config *cmtcfg.Config, signer cmttypes.PrivValidator, k
 	creator cmtproxy.ClientCreator, log cmtlog.Logger,
 ) (engine *cmtnode.Node, err error) {
 	defer func() {
-		cause := recover()
-		if cause != nil {
+		if cause := recover(); cause != nil {
 			n.log.Debug("CometBFT panicked while it opened", "cause", cause, "stack", string(debug.Stack()))
-		} else if err != nil && strings.Contains(err.Error(), "app block height (") {
-			cause = err
-		}
-		if cause != nil {
-			err = fmt.Errorf("its data, blockstore.db and state.db in %s, and the ledger's, %s, do not fit together: one of them is damaged, "+
-				"or older than the others; restore all from one copy, or empty the data directory but for priv_validator_state.json "+
-				"and let the node fetch the blocks again: %v", config.DBDir(), n.config.ledgerDir(), cause)
+			err = n.misfit(cause)
+		} else if err != nil && (errors.As(err, new(*databaseError)) || strings.HasPrefix(err.Error(), handshakeFailed)) {
+			err = n.misfit(err)
 		}
 	}()
 	metrics := engineMetrics(n.config.Metrics.Listen != "")
 	return cmtnode.NewNode(config, signer, key, creator, n.engineGenesis, n.openDatabase, metrics, log)
 }
+
+// handshakeFailed begins what CometBFT says when it could not bring the ledger up to its blocks. The error has no
+// type.
+const handshakeFailed = "error during handshake"
 
 // openDatabase opens one of CometBFT's databases and remembers it for closing.
 func (n *Node) openDatabase(context *cmtcfg.DBContext) (cmtdb.DB, error) {

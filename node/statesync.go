@@ -166,7 +166,8 @@ func (n *Node) mend(blockDB, stateDB cmtdb.DB) error {
 	case state.LastBlockHeight == 0 && head.Height == 0:
 		return nil
 	case state.LastBlockHeight != int64(head.Height), blocks.LoadSeenCommit(state.LastBlockHeight) == nil:
-		return errInterrupted
+		return fmt.Errorf("%w; or %s has lost its blocks: it has none, CometBFT's state is at height %d, the ledger at %d", errInterrupted,
+			n.databases[0].path, state.LastBlockHeight, head.Height)
 	}
 	return states.SetOfflineStateSyncHeight(state.LastBlockHeight)
 }

@@ -20,8 +20,9 @@ import (
 	"github.com/tetradledger/tetrad/rpc"
 )
 
-// shortSnapshots makes blocks quickly and a snapshot of every twentieth.
-var shortSnapshots = Overrides{"snapshots.interval": "20", "snapshots.keep": "10", "blocks.idle": "20ms", "statesync.chunk_request_timeout": "5s"}
+// shortSnapshots makes blocks quickly and snapshots often. The ten that are kept must outlast the five seconds that
+// CometBFT looks for snapshots, however fast this machine is.
+var shortSnapshots = Overrides{"snapshots.interval": "50", "snapshots.keep": "10", "blocks.idle": "20ms", "statesync.chunk_request_timeout": "5s"}
 
 // newSnapshotNetwork is newNetwork with settings and options for every node.
 func newSnapshotNetwork(t *testing.T, libp2p bool, settings Overrides, options func(i int) []Option) *network {

@@ -8,9 +8,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -28,6 +30,8 @@ import (
 //	bigfile FILE N           write a file of N bytes
 //	freeport VAR             set VAR to a base port with the 50 ports above it unused
 //	holdport BASE N          listen on port BASE+N until the script ends
+//	serve HOME               run the node of a home in the background, until the script ends or
+//	halt HOME                interrupts it, and requires that it stops cleanly
 //
 // PATH is like jq's: . or .error.slug or .balances[0].amount or .balances.length for how many.
 var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -39,6 +43,8 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"bigfile":  cmdBigFile,
 	"freeport": cmdFreePort,
 	"holdport": cmdHoldPort,
+	"serve":    cmdServe,
+	"halt":     cmdHalt,
 }
 
 func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
@@ -168,6 +174,49 @@ func cmdHoldPort(ts *testscript.TestScript, neg bool, args []string) {
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+n))
 	ts.Check(err)
 	ts.Defer(func() { listener.Close() })
+}
+
+// serving are the nodes that scripts run, by their homes.
+var serving sync.Map
+
+func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serve HOME")
+	}
+	home := ts.MkAbs(args[0])
+	log, err := os.Create(filepath.Join(home, "test.log"))
+	ts.Check(err)
+	node := exec.Command("tetrad", "start", "--home", home)
+	node.Stdout, node.Stderr = log, log
+	ts.Check(node.Start())
+	serving.Store(home, node)
+	ts.Defer(func() {
+		if _, runs := serving.LoadAndDelete(home); runs {
+			_ = node.Process.Kill()
+			_ = node.Wait()
+		}
+		log.Close()
+	})
+}
+
+func cmdHalt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: halt HOME")
+	}
+	home := ts.MkAbs(args[0])
+	node, runs := serving.LoadAndDelete(home)
+	if !runs {
+		ts.Fatalf("%s is not served", home)
+	}
+	_ = node.(*exec.Cmd).Process.Signal(os.Interrupt) // if it is gone, Wait says how it went
+	if err := node.(*exec.Cmd).Wait(); err != nil {
+		words, _ := os.ReadFile(filepath.Join(home, "test.log"))
+		if strings.Contains(string(words), "did not stop in time") {
+			ts.Logf("%s had not time enough on this machine to stop cleanly", home)
+			return
+		}
+		ts.Fatalf("%s did not stop cleanly: %v\n%s", home, err, words[max(0, len(words)-4000):])
+	}
 }
 
 // stdoutDocument reads the last command's stdout as exactly one JSON document.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -28,6 +29,8 @@ var damaged = []struct{ kind, glob, names string }{
 	{"engine's state: tables", "data/state.db/*.ldb", "state.db"},
 	{"engine's state: log", "data/state.db/*.log", "state.db"},
 	{"engine's state: MANIFEST", "data/state.db/MANIFEST-*", "state.db"},
+	{"places of transactions: log", "data/tx_places.db/*.log", "tx_places.db"},
+	{"evidence: log", "data/evidence.db/*.log", "evidence.db"},
 	{"places of transactions", "data/tx_places.db/*.ldb", "tx_places.db"},
 	{"snapshots: chunks", "data/snapshots/*/*.chunk", "snapshots"},
 	{"snapshots: manifests", "data/snapshots/*/manifest", "snapshots"},
@@ -91,18 +94,19 @@ func harm(t *testing.T, rng *rand.Rand, way int, file string) string {
 	if len(data) == 0 {
 		return "stays empty"
 	}
+	used := max(1, len(bytes.TrimRight(data, "\x00"))) // the ledger makes files longer than what it has written to them
 	var what string
 	switch way % 3 {
 	case 0:
-		at, bit := rng.IntN(len(data)), rng.IntN(8)
+		at, bit := rng.IntN(used), rng.IntN(8)
 		data[at] ^= 1 << bit
 		what = fmt.Sprintf("with bit %d of byte %d of %d flipped", bit, at, len(data))
 	case 1:
-		at := rng.IntN(len(data))
+		at := rng.IntN(used)
 		what = fmt.Sprintf("cut off at %d of %d bytes", at, len(data))
 		data = data[:at]
 	default:
-		from := rng.IntN(len(data))
+		from := rng.IntN(used)
 		to := min(len(data), from+1+rng.IntN(4096))
 		clear(data[from:to])
 		what = fmt.Sprintf("with bytes %d to %d of %d zeroed", from, to, len(data))

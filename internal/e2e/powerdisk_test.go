@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -125,11 +126,28 @@ func (d *powerDisk) writeBackSome() {
 	}
 }
 
+// unmount takes a file system out. The system lets go of it only after a while: what belongs to a process that was
+// killed, and to a loop device whose file is on it, is tidied up beside us, and other programs look at new disks.
+func (d *powerDisk) unmount(path string) {
+	d.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := system("umount", path)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			d.t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // back gives the power back: the file systems recover from their journals. No program may use the disk.
 func (d *powerDisk) back() {
 	d.t.Helper()
-	d.must("umount", d.inner)
-	d.must("umount", d.outer)
+	d.unmount(d.inner)
+	d.unmount(d.outer)
 	d.must("mount", "-o", "loop", d.image, d.outer)
 	d.must("mount", "-o", "loop", filepath.Join(d.outer, "inner"), d.inner)
 	if data, err := os.ReadFile(filepath.Join(d.inner, "witness")); err != nil || !bytes.Equal(data, d.witness) {

@@ -27,7 +27,7 @@ var arrows = map[string]row{
 	"crypto/merkle": {[]string{"crypto"}, nil},
 	"ledger":        {[]string{"crypto"}, []string{"github.com/cosmos/gogoproto"}},
 	"genesis":       {[]string{"ledger", "crypto"}, nil},
-	"ledger/store":  {[]string{"ledger", "crypto", "crypto/merkle"}, []string{"github.com/dgraph-io/badger/v4", "golang.org/x/sys"}},
+	"ledger/store":  {[]string{"ledger", "crypto", "crypto/merkle"}, []string{"github.com/dgraph-io/badger/v4", "github.com/dgraph-io/ristretto/v2/z", "golang.org/x/sys"}},
 	"app":           {[]string{"genesis", "ledger", "ledger/store", "crypto", "crypto/merkle"}, []string{"github.com/cosmos/ics23/go"}},
 	"abci":          {[]string{"app", "genesis", "ledger", "crypto"}, []string{"github.com/cometbft/cometbft"}},
 	"rpc": {[]string{"ledger", "crypto", "crypto/merkle"}, []string{

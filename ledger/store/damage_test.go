@@ -35,7 +35,7 @@ func TestTornTail(t *testing.T) {
 	for round := range rounds {
 		dir := filepath.Join(base, fmt.Sprint(round))
 		copyDir(t, filepath.Join(base, "image"), dir)
-		tear(t, dir, rng)
+		tear(t, dir, rng, (float64(round)+rng.Float64())/float64(rounds))
 		o.Dir = dir
 		counts.try()
 		torn, err := Open(o)
@@ -61,8 +61,8 @@ func TestTornTail(t *testing.T) {
 	}
 }
 
-// tear damages the newest log somewhere in what was written to it.
-func tear(t *testing.T, dir string, rng *rand.Rand) {
+// tear damages the newest log at a part, from 0 to 1, of what was written to it.
+func tear(t *testing.T, dir string, rng *rand.Rand, part float64) {
 	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(dir, "*.mem"))
 	if err != nil || len(logs) == 0 {
@@ -78,7 +78,7 @@ func tear(t *testing.T, dir string, rng *rand.Rand) {
 	for used > 0 && data[used-1] == 0 {
 		used--
 	}
-	at := 20 + rng.IntN(used-20) // behind the log's own header
+	at := 20 + int(part*float64(used-20)) // behind the log's own header
 	switch rng.IntN(3) {
 	case 0: // the rest was never written
 		clear(data[at:])

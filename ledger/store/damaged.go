@@ -10,11 +10,14 @@ import (
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
 	"github.com/dgraph-io/badger/v4/table"
+	"github.com/dgraph-io/ristretto/v2/z"
 )
 
-// checkTableEnds looks at the lengths at the end of each table: of one that points out of the file Badger would
-// end the process.
+// checkTableEnds looks at what Badger reads of each table when it opens it: the lengths at the end, the index and the
+// last block. Of a length that points out of the file it would end the process, and of other damage it panics in a
+// goroutine of its own, where nobody can catch it.
 func checkTableEnds(dir string) error {
 	paths, err := tablePaths(dir)
 	if err != nil {
@@ -35,6 +38,28 @@ func checkTableEnds(dir string) error {
 		if err = errors.Join(err, f.Close()); err != nil {
 			return err
 		}
+		if err := endHolds(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endHolds opens one table, whose lengths hold, as Badger does.
+func endHolds(path string) (err error) {
+	f, err := z.OpenMmapFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	damaged := ErrDamaged{path, "its index or its last block is wrong"}
+	defer func() {
+		if recover() != nil {
+			err = damaged
+		}
+		err = errors.Join(err, f.Close(-1))
+	}()
+	if _, err := table.OpenTable(f, table.Options{BlockSize: 4 << 10, ChkMode: options.OnBlockRead}); err != nil {
+		return damaged
 	}
 	return nil
 }

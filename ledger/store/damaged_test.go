@@ -2,6 +2,8 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,8 +86,31 @@ func TestHalfWrittenTable(t *testing.T) {
 		}
 		refused(what)
 	}
+	// Badger reads the last block of each table: how long its checksum is, and how many entries it has.
+	entries := endOfBlocks(t, good) - 4 - int(good[endOfBlocks(t, good)-1]) - 4
+	for at := entries; at < endOfBlocks(t, good); at += 3 {
+		data := bytes.Clone(good)
+		data[at] ^= 0x40
+		if err := os.WriteFile(tables[0], data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refused(fmt.Sprintf("byte %d of %d", at, len(good)))
+	}
 	if err := os.Remove(tables[0]); err != nil {
 		t.Fatal(err)
 	}
 	refused("missing")
+}
+
+// endOfBlocks is where the last block of a table ends, and the index begins.
+func endOfBlocks(t *testing.T, table []byte) int {
+	t.Helper()
+	end := len(table)
+	for range 2 {
+		end -= 4 + int(binary.BigEndian.Uint32(table[end-4:]))
+	}
+	if end < 16 {
+		t.Fatalf("a table of %d bytes has no blocks", len(table))
+	}
+	return end
 }
