@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,13 +110,15 @@ func changed(change func(m *store.Manifest)) func(*abcitypes.Snapshot) *abcitype
 	}
 }
 
-// snapshotLies come in rounds: node 1 tells the first, node 2 the second.
-var snapshotLies = []struct {
+// liarRound is what two nodes tell: node 1 the first lie, node 2 the second.
+type liarRound struct {
 	name   string
 	first  snapshotLie
 	second snapshotLie
 	want   []string // what the log of the node that begins anew says of it
-}{
+}
+
+var snapshotLies = []liarRound{
 	{
 		"a flipped and a truncated chunk",
 		snapshotLie{chunk: func(c, _ []byte) []byte { c[len(c)/2] ^= 1; return c }},
@@ -163,42 +166,63 @@ func TestStateSyncFromLiars(t *testing.T) {
 	settings := Overrides{"snapshots.interval": "50", "snapshots.keep": "10", "blocks.idle": "20ms", "statesync.chunk_request_timeout": "5s"}
 	n := newSnapshotNetwork(t, false, settings, func(i int) []Option { return []Option{liars[i].option()} })
 	for _, round := range snapshotLies {
-		height := n.untilSnapshot(50) // and an older one, on all nodes
-		for _, l := range liars {
-			l.newest.Store(height)
-		}
-		liars[1].told.Store(0)
-		liars[2].told.Store(0)
-		liars[1].lie.Store(&round.first)
-		liars[2].lie.Store(&round.second)
-		hold := func() bool { return liars[1].told.Load() == 0 || liars[2].told.Load() == 0 }
-		liars[0].hold.Store(&hold)
-
-		n.stop(3)
-		n.wipe(3)
-		n.must(os.Remove(filepath.Join(n.layout.Nodes[3].Home, "log")))
-		n.start(3, n.syncing(3, height, settings))
-		n.until("node 3 takes part again in spite of "+round.name, func() bool {
-			return !n.nodes[3].syncing.Load() && !n.nodes[3].catchingUp()
-		})
-		for i := 1; i <= 2; i++ {
-			if liars[i].told.Load() == 0 {
-				t.Errorf("%s: node %d told no lie", round.name, i)
+		var unsaid []string
+		for range liarTries {
+			if unsaid = n.syncFromLiars(round, liars, settings); len(unsaid) == 0 {
+				break
 			}
+			t.Logf("%s: node 3 had its state before it heard of %q", round.name, unsaid)
 		}
-		log, err := os.ReadFile(filepath.Join(n.layout.Nodes[3].Home, "log"))
-		n.must(err)
-		for _, want := range round.want {
-			if !strings.Contains(string(log), want) {
-				t.Errorf("%s: the log does not say %q", round.name, want)
-			}
+		if len(unsaid) > 0 {
+			t.Errorf("%s: the log never says %q", round.name, unsaid)
 		}
-		if first := n.nodes[3].app.FirstHeight(); first < height {
-			t.Errorf("%s: node 3 has state from height %d, the snapshot was of %d", round.name, first, height)
-		}
-		n.agreeFrom(n.nodes[3].Height())
-		n.committed(n.submit(3))
 	}
+}
+
+// liarTries is how often a node begins anew until it meets the lies of a round. CometBFT takes the best snapshot that it
+// has heard of when it stops looking for them, after five seconds: on a machine that is busy with others that may be
+// before it hears the lie.
+const liarTries = 8
+
+// syncFromLiars lets node 3 begin anew among liars, and returns what its log does not say of them.
+func (n *network) syncFromLiars(round liarRound, liars []*snapshotLiar, settings Overrides) (unsaid []string) {
+	n.t.Helper()
+	height := n.untilSnapshot(50) // and an older one, on all nodes
+	for _, l := range liars {
+		l.newest.Store(height)
+	}
+	liars[1].told.Store(0)
+	liars[2].told.Store(0)
+	liars[1].lie.Store(&round.first)
+	liars[2].lie.Store(&round.second)
+	hold := func() bool { return liars[1].told.Load() == 0 || liars[2].told.Load() == 0 }
+	liars[0].hold.Store(&hold)
+
+	n.stop(3)
+	n.wipe(3)
+	n.must(os.Remove(filepath.Join(n.layout.Nodes[3].Home, "log")))
+	n.start(3, n.syncing(3, height, settings))
+	n.until("node 3 takes part again in spite of "+round.name, func() bool {
+		return !n.nodes[3].syncing.Load() && !n.nodes[3].catchingUp()
+	})
+	log, err := os.ReadFile(filepath.Join(n.layout.Nodes[3].Home, "log"))
+	n.must(err)
+	for _, want := range round.want {
+		if !strings.Contains(string(log), want) {
+			unsaid = append(unsaid, want)
+		}
+	}
+	for i := 1; i <= 2; i++ {
+		if liars[i].told.Load() == 0 {
+			unsaid = append(unsaid, fmt.Sprintf("a lie of node %d", i))
+		}
+	}
+	if first := n.nodes[3].app.FirstHeight(); first < height {
+		n.t.Errorf("%s: node 3 has state from height %d, the snapshot was of %d", round.name, first, height)
+	}
+	n.agreeFrom(n.nodes[3].Height())
+	n.committed(n.submit(3))
+	return unsaid
 }
 
 // TestInterruptedStateSync: a node that ends in the middle of a restore says so when it is started as usual, and
