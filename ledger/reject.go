@@ -100,6 +100,7 @@ const (
 	CodeNotFound    Code = 908
 	CodeBadRequest  Code = 909
 	CodeInternal    Code = 910
+	CodeTooStale    Code = 911
 )
 
 // Class groups codes by what a caller does about them.
@@ -196,6 +197,7 @@ var codes = []CodeInfo{
 	{CodeNotFound, "not_found", ClassNode, "There is nothing by that name.", false},
 	{CodeBadRequest, "bad_request", ClassNode, "The request is not well formed.", false},
 	{CodeInternal, "internal", ClassNode, "The node failed; its log says why.", true},
+	{CodeTooStale, "too_stale", ClassNode, "The node's newest state is older than the caller takes.", true},
 }
 
 // codeIndex finds a code's place in the list; it is written once, here.

@@ -27,9 +27,9 @@ const (
 // The headers of the API. A read's request may say how fresh the answer must be, and every answer says who
 // gave it and what it rests on.
 const (
-	HeaderConsistency = "X-Tetrad-Consistency" // request: eventual or session
+	HeaderConsistency = "X-Tetrad-Consistency" // request: eventual, session, bounded or session+bounded
 	HeaderMinHeight   = "X-Tetrad-Min-Height"  // request: wait until the node has this height
-	HeaderMaxAge      = "X-Tetrad-Max-Age"     // request: of bounded reads, which are not served yet
+	HeaderMaxAge      = "X-Tetrad-Max-Age"     // request: refuse a state older than this, such as 2s
 	HeaderNode        = "X-Tetrad-Node"        // the moniker of the node that answered
 	HeaderHeight      = "X-Tetrad-Height"      // the height at which the answer holds
 	HeaderAgeMS       = "X-Tetrad-Age-Ms"      // how long ago that height's block was made
@@ -42,6 +42,7 @@ const (
 const (
 	ConsistencyEventual = "eventual" // some committed state, never a torn one
 	ConsistencySession  = "session"  // not older than X-Tetrad-Min-Height
+	ConsistencyBounded  = "bounded"  // not older than X-Tetrad-Max-Age
 )
 
 // What may have become of a transaction.
