@@ -85,6 +85,7 @@ const (
 	CodePoolFull     Code = 800
 	CodeAccountQuota Code = 801
 	CodeRateLimited  Code = 802
+	CodeOutboxFull   Code = 803
 )
 
 // Node: the node cannot answer now, or not this; never in a block.
@@ -185,6 +186,7 @@ var codes = []CodeInfo{
 	{CodePoolFull, "pool_full", ClassLimit, "The node's pool of waiting transactions is full.", true},
 	{CodeAccountQuota, "account_quota", ClassLimit, "The account has too many transactions waiting at this node.", true},
 	{CodeRateLimited, "rate_limited", ClassLimit, "Too many requests.", true},
+	{CodeOutboxFull, "outbox_full", ClassLimit, "The node keeps as many transactions for a network that is cut as it can.", true},
 
 	{CodeSyncing, "syncing", ClassNode, "The node is catching up with the network.", true},
 	{CodeUnavailable, "unavailable", ClassNode, "The node cannot take the request now.", true},
