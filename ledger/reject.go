@@ -72,6 +72,12 @@ const (
 	CodeEntryFull       Code = 609
 	CodeDepthAhead      Code = 610
 	CodeSeenTooFar      Code = 611
+
+	CodeValidatorNotFound Code = 620
+	CodeNodeNotFound      Code = 621
+	CodeNotOperator       Code = 622
+	CodeServiceKeyTaken   Code = 623
+	CodeRegionMismatch    Code = 624
 )
 
 // Governance: only the network itself may do it.
@@ -179,6 +185,12 @@ var codes = []CodeInfo{
 	{CodeEntryFull, "entry_full", ClassState, "The entry holds as many values as it can hold.", false},
 	{CodeDepthAhead, "depth_ahead", ClassState, "The write claims to follow on more writes than there can have been.", false},
 	{CodeSeenTooFar, "seen_too_far", ClassState, "A pending write is said to be valid for longer than any can be.", false},
+
+	{CodeValidatorNotFound, "validator_not_found", ClassState, "There is no such validator.", false},
+	{CodeNodeNotFound, "node_not_found", ClassState, "The validator has registered no node.", false},
+	{CodeNotOperator, "not_operator", ClassState, "The account does not operate the validator.", false},
+	{CodeServiceKeyTaken, "service_key_taken", ClassState, "The service key is in use already.", false},
+	{CodeRegionMismatch, "region_mismatch", ClassState, "The node claims another region.", false},
 
 	{CodeSystemOnly, "system_only", ClassGovernance, "The operation is reserved to the network's governance.", false},
 	{CodeValidatorsFull, "validators_full", ClassGovernance, "The network has as many validators as it can have.", false},

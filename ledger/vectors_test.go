@@ -115,6 +115,14 @@ func vectorBodies() (names []string, bodies []Body, signers [][]party) {
 		Op{Kind: &Op_WriteLast{WriteLast: &WriteLast{Path: "status", Value: []byte{0, 255}, Depth: 7}}},
 		Op{Kind: &Op_WriteMulti{WriteMulti: &WriteMulti{Path: "draft", Value: []byte("text"), Seen: []Seen{{Txid: usd[:], Op: 1}}}}},
 		Op{Kind: &Op_WriteMulti{WriteMulti: &WriteMulti{Path: "draft", Seen: []Seen{{Txid: usd[:], Op: 2}}}}}), alice)
+	validator := crypto.ValidatorIDOf(crypto.KeyEd25519, alice.public)
+	add("register a node, approve its region", body(
+		Op{Kind: &Op_SetNode{SetNode: &SetNode{
+			Validator: validator[:], ServiceKey: carol.public, Region: "eu/de/fra1",
+			Urls: []string{"https://a.example:8443/api", "http://192.0.2.1:26658"}, Plane: "/ip4/192.0.2.1/tcp/26659",
+		}}},
+		Op{Kind: &Op_SetNode{SetNode: &SetNode{Validator: validator[:], ServiceKey: carol.public}}},
+		Op{Kind: &Op_ApproveRegion{ApproveRegion: &ApproveRegion{Validator: validator[:], Region: "eu/de/fra1"}}}), alice)
 	add("assert", body(
 		Op{Kind: &Op_Assert{Assert: &Assert{That: &Assert_Balance{Balance: &AssertBalance{Account: bob.address[:], Asset: usd[:], Min: []byte{1}, Max: []byte{2, 0}}}}}},
 		Op{Kind: &Op_Assert{Assert: &Assert{That: &Assert_Entry{Entry: &AssertEntry{Namespace: bob.address[:], Path: "lock", Version: 9}}}}},
@@ -291,7 +299,7 @@ func readVectors(t *testing.T) vectors {
 	return v
 }
 
-var leafKinds = []string{"account", "page", "asset", "entry", "counter", "last", "multi", "set", "namespace", "validator", "validators", "params", "chain", "record", "bucket"}
+var leafKinds = []string{"account", "page", "asset", "entry", "counter", "last", "multi", "set", "namespace", "validator", "validators", "node", "params", "chain", "record", "bucket"}
 
 // saysOf is what a leaf says, as JSON. Keys and values in it are base64, amounts their two 64-bit halves.
 func saysOf(t *testing.T, kind string, leaf []byte) json.RawMessage {
@@ -313,6 +321,8 @@ func saysOf(t *testing.T, kind string, leaf []byte) json.RawMessage {
 		says, err = DecodeValidator(leaf)
 	case "validators":
 		says, err = DecodeValidators(leaf)
+	case "node":
+		says, err = DecodeNode(leaf)
 	case "params":
 		says, err = DecodeParams(leaf)
 	case "chain":

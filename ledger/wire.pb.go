@@ -6,17 +6,20 @@ package ledger
 import (
 	bytes "bytes"
 	fmt "fmt"
-	_ "github.com/cosmos/gogoproto/gogoproto"
-	proto "github.com/cosmos/gogoproto/proto"
 	io "io"
 	math "math"
 	math_bits "math/bits"
+
+	_ "github.com/cosmos/gogoproto/gogoproto"
+	proto "github.com/cosmos/gogoproto/proto"
 )
 
 // Reference imports to suppress errors if they are not otherwise used.
-var _ = proto.Marshal
-var _ = fmt.Errorf
-var _ = math.Inf
+var (
+	_ = proto.Marshal
+	_ = fmt.Errorf
+	_ = math.Inf
+)
 
 // This is a compile-time assertion to ensure that this generated file
 // is compatible with the proto package it is being compiled against.
@@ -37,9 +40,11 @@ func (*Tx) ProtoMessage()    {}
 func (*Tx) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{0}
 }
+
 func (m *Tx) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Tx) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Tx.Marshal(b, m, deterministic)
@@ -52,12 +57,15 @@ func (m *Tx) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Tx) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Tx.Merge(m, src)
 }
+
 func (m *Tx) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Tx) XXX_DiscardUnknown() {
 	xxx_messageInfo_Tx.DiscardUnknown(m)
 }
@@ -77,9 +85,11 @@ func (*Sig) ProtoMessage()    {}
 func (*Sig) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{1}
 }
+
 func (m *Sig) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Sig) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Sig.Marshal(b, m, deterministic)
@@ -92,12 +102,15 @@ func (m *Sig) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Sig) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Sig.Merge(m, src)
 }
+
 func (m *Sig) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Sig) XXX_DiscardUnknown() {
 	xxx_messageInfo_Sig.DiscardUnknown(m)
 }
@@ -123,9 +136,11 @@ func (*Body) ProtoMessage()    {}
 func (*Body) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{2}
 }
+
 func (m *Body) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Body) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Body.Marshal(b, m, deterministic)
@@ -138,12 +153,15 @@ func (m *Body) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Body) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Body.Merge(m, src)
 }
+
 func (m *Body) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Body) XXX_DiscardUnknown() {
 	xxx_messageInfo_Body.DiscardUnknown(m)
 }
@@ -162,9 +180,11 @@ func (*Lane) ProtoMessage()    {}
 func (*Lane) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{3}
 }
+
 func (m *Lane) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Lane) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Lane.Marshal(b, m, deterministic)
@@ -177,12 +197,15 @@ func (m *Lane) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Lane) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Lane.Merge(m, src)
 }
+
 func (m *Lane) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Lane) XXX_DiscardUnknown() {
 	xxx_messageInfo_Lane.DiscardUnknown(m)
 }
@@ -205,6 +228,8 @@ type Op struct {
 	//	*Op_SetRemove
 	//	*Op_WriteLast
 	//	*Op_WriteMulti
+	//	*Op_SetNode
+	//	*Op_ApproveRegion
 	Kind isOp_Kind `protobuf_oneof:"kind"`
 }
 
@@ -214,9 +239,11 @@ func (*Op) ProtoMessage()    {}
 func (*Op) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{4}
 }
+
 func (m *Op) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Op) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Op.Marshal(b, m, deterministic)
@@ -229,12 +256,15 @@ func (m *Op) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Op) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Op.Merge(m, src)
 }
+
 func (m *Op) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Op) XXX_DiscardUnknown() {
 	xxx_messageInfo_Op.DiscardUnknown(m)
 }
@@ -281,18 +311,26 @@ type Op_WriteLast struct {
 type Op_WriteMulti struct {
 	WriteMulti *WriteMulti `protobuf:"bytes,20,opt,name=write_multi,json=writeMulti,proto3,oneof" json:"write_multi,omitempty"`
 }
+type Op_SetNode struct {
+	SetNode *SetNode `protobuf:"bytes,21,opt,name=set_node,json=setNode,proto3,oneof" json:"set_node,omitempty"`
+}
+type Op_ApproveRegion struct {
+	ApproveRegion *ApproveRegion `protobuf:"bytes,22,opt,name=approve_region,json=approveRegion,proto3,oneof" json:"approve_region,omitempty"`
+}
 
-func (*Op_Transfer) isOp_Kind()     {}
-func (*Op_SetAccount) isOp_Kind()   {}
-func (*Op_SetAsset) isOp_Kind()     {}
-func (*Op_Put) isOp_Kind()          {}
-func (*Op_Assert) isOp_Kind()       {}
-func (*Op_SetValidator) isOp_Kind() {}
-func (*Op_Add) isOp_Kind()          {}
-func (*Op_SetAdd) isOp_Kind()       {}
-func (*Op_SetRemove) isOp_Kind()    {}
-func (*Op_WriteLast) isOp_Kind()    {}
-func (*Op_WriteMulti) isOp_Kind()   {}
+func (*Op_Transfer) isOp_Kind()      {}
+func (*Op_SetAccount) isOp_Kind()    {}
+func (*Op_SetAsset) isOp_Kind()      {}
+func (*Op_Put) isOp_Kind()           {}
+func (*Op_Assert) isOp_Kind()        {}
+func (*Op_SetValidator) isOp_Kind()  {}
+func (*Op_Add) isOp_Kind()           {}
+func (*Op_SetAdd) isOp_Kind()        {}
+func (*Op_SetRemove) isOp_Kind()     {}
+func (*Op_WriteLast) isOp_Kind()     {}
+func (*Op_WriteMulti) isOp_Kind()    {}
+func (*Op_SetNode) isOp_Kind()       {}
+func (*Op_ApproveRegion) isOp_Kind() {}
 
 func (m *Op) GetKind() isOp_Kind {
 	if m != nil {
@@ -378,6 +416,20 @@ func (m *Op) GetWriteMulti() *WriteMulti {
 	return nil
 }
 
+func (m *Op) GetSetNode() *SetNode {
+	if x, ok := m.GetKind().(*Op_SetNode); ok {
+		return x.SetNode
+	}
+	return nil
+}
+
+func (m *Op) GetApproveRegion() *ApproveRegion {
+	if x, ok := m.GetKind().(*Op_ApproveRegion); ok {
+		return x.ApproveRegion
+	}
+	return nil
+}
+
 // XXX_OneofWrappers is for the internal use of the proto package.
 func (*Op) XXX_OneofWrappers() []interface{} {
 	return []interface{}{
@@ -392,6 +444,8 @@ func (*Op) XXX_OneofWrappers() []interface{} {
 		(*Op_SetRemove)(nil),
 		(*Op_WriteLast)(nil),
 		(*Op_WriteMulti)(nil),
+		(*Op_SetNode)(nil),
+		(*Op_ApproveRegion)(nil),
 	}
 }
 
@@ -410,9 +464,11 @@ func (*Transfer) ProtoMessage()    {}
 func (*Transfer) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{5}
 }
+
 func (m *Transfer) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Transfer) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Transfer.Marshal(b, m, deterministic)
@@ -425,12 +481,15 @@ func (m *Transfer) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Transfer) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Transfer.Merge(m, src)
 }
+
 func (m *Transfer) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Transfer) XXX_DiscardUnknown() {
 	xxx_messageInfo_Transfer.DiscardUnknown(m)
 }
@@ -449,9 +508,11 @@ func (*Policy) ProtoMessage()    {}
 func (*Policy) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{6}
 }
+
 func (m *Policy) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Policy) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Policy.Marshal(b, m, deterministic)
@@ -464,12 +525,15 @@ func (m *Policy) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Policy) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Policy.Merge(m, src)
 }
+
 func (m *Policy) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Policy) XXX_DiscardUnknown() {
 	xxx_messageInfo_Policy.DiscardUnknown(m)
 }
@@ -488,9 +552,11 @@ func (*Member) ProtoMessage()    {}
 func (*Member) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{7}
 }
+
 func (m *Member) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Member) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Member.Marshal(b, m, deterministic)
@@ -503,12 +569,15 @@ func (m *Member) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Member) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Member.Merge(m, src)
 }
+
 func (m *Member) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Member) XXX_DiscardUnknown() {
 	xxx_messageInfo_Member.DiscardUnknown(m)
 }
@@ -528,9 +597,11 @@ func (*SetAccount) ProtoMessage()    {}
 func (*SetAccount) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{8}
 }
+
 func (m *SetAccount) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *SetAccount) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetAccount.Marshal(b, m, deterministic)
@@ -543,12 +614,15 @@ func (m *SetAccount) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *SetAccount) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetAccount.Merge(m, src)
 }
+
 func (m *SetAccount) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *SetAccount) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetAccount.DiscardUnknown(m)
 }
@@ -568,9 +642,11 @@ func (*SetAsset) ProtoMessage()    {}
 func (*SetAsset) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{9}
 }
+
 func (m *SetAsset) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *SetAsset) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetAsset.Marshal(b, m, deterministic)
@@ -583,12 +659,15 @@ func (m *SetAsset) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *SetAsset) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetAsset.Merge(m, src)
 }
+
 func (m *SetAsset) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *SetAsset) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetAsset.DiscardUnknown(m)
 }
@@ -608,9 +687,11 @@ func (*Put) ProtoMessage()    {}
 func (*Put) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{10}
 }
+
 func (m *Put) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Put) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Put.Marshal(b, m, deterministic)
@@ -623,12 +704,15 @@ func (m *Put) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Put) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Put.Merge(m, src)
 }
+
 func (m *Put) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Put) XXX_DiscardUnknown() {
 	xxx_messageInfo_Put.DiscardUnknown(m)
 }
@@ -645,9 +729,11 @@ func (*IfVersion) ProtoMessage()    {}
 func (*IfVersion) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{11}
 }
+
 func (m *IfVersion) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *IfVersion) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_IfVersion.Marshal(b, m, deterministic)
@@ -660,12 +746,15 @@ func (m *IfVersion) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *IfVersion) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_IfVersion.Merge(m, src)
 }
+
 func (m *IfVersion) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *IfVersion) XXX_DiscardUnknown() {
 	xxx_messageInfo_IfVersion.DiscardUnknown(m)
 }
@@ -685,9 +774,11 @@ func (*Add) ProtoMessage()    {}
 func (*Add) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{12}
 }
+
 func (m *Add) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Add) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Add.Marshal(b, m, deterministic)
@@ -700,12 +791,15 @@ func (m *Add) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Add) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Add.Merge(m, src)
 }
+
 func (m *Add) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Add) XXX_DiscardUnknown() {
 	xxx_messageInfo_Add.DiscardUnknown(m)
 }
@@ -725,9 +819,11 @@ func (*SetAdd) ProtoMessage()    {}
 func (*SetAdd) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{13}
 }
+
 func (m *SetAdd) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *SetAdd) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetAdd.Marshal(b, m, deterministic)
@@ -740,12 +836,15 @@ func (m *SetAdd) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *SetAdd) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetAdd.Merge(m, src)
 }
+
 func (m *SetAdd) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *SetAdd) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetAdd.DiscardUnknown(m)
 }
@@ -764,9 +863,11 @@ func (*SetRemove) ProtoMessage()    {}
 func (*SetRemove) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{14}
 }
+
 func (m *SetRemove) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *SetRemove) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetRemove.Marshal(b, m, deterministic)
@@ -779,12 +880,15 @@ func (m *SetRemove) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *SetRemove) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetRemove.Merge(m, src)
 }
+
 func (m *SetRemove) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *SetRemove) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetRemove.DiscardUnknown(m)
 }
@@ -805,9 +909,11 @@ func (*WriteLast) ProtoMessage()    {}
 func (*WriteLast) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{15}
 }
+
 func (m *WriteLast) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *WriteLast) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_WriteLast.Marshal(b, m, deterministic)
@@ -820,12 +926,15 @@ func (m *WriteLast) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *WriteLast) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_WriteLast.Merge(m, src)
 }
+
 func (m *WriteLast) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *WriteLast) XXX_DiscardUnknown() {
 	xxx_messageInfo_WriteLast.DiscardUnknown(m)
 }
@@ -846,9 +955,11 @@ func (*WriteMulti) ProtoMessage()    {}
 func (*WriteMulti) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{16}
 }
+
 func (m *WriteMulti) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *WriteMulti) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_WriteMulti.Marshal(b, m, deterministic)
@@ -861,12 +972,15 @@ func (m *WriteMulti) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *WriteMulti) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_WriteMulti.Merge(m, src)
 }
+
 func (m *WriteMulti) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *WriteMulti) XXX_DiscardUnknown() {
 	xxx_messageInfo_WriteMulti.DiscardUnknown(m)
 }
@@ -886,9 +1000,11 @@ func (*Seen) ProtoMessage()    {}
 func (*Seen) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{17}
 }
+
 func (m *Seen) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Seen) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Seen.Marshal(b, m, deterministic)
@@ -901,12 +1017,15 @@ func (m *Seen) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Seen) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Seen.Merge(m, src)
 }
+
 func (m *Seen) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Seen) XXX_DiscardUnknown() {
 	xxx_messageInfo_Seen.DiscardUnknown(m)
 }
@@ -930,9 +1049,11 @@ func (*Assert) ProtoMessage()    {}
 func (*Assert) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{18}
 }
+
 func (m *Assert) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Assert) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Assert.Marshal(b, m, deterministic)
@@ -945,12 +1066,15 @@ func (m *Assert) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Assert) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Assert.Merge(m, src)
 }
+
 func (m *Assert) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Assert) XXX_DiscardUnknown() {
 	xxx_messageInfo_Assert.DiscardUnknown(m)
 }
@@ -1040,9 +1164,11 @@ func (*AssertBalance) ProtoMessage()    {}
 func (*AssertBalance) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{19}
 }
+
 func (m *AssertBalance) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *AssertBalance) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_AssertBalance.Marshal(b, m, deterministic)
@@ -1055,12 +1181,15 @@ func (m *AssertBalance) XXX_Marshal(b []byte, deterministic bool) ([]byte, error
 		return b[:n], nil
 	}
 }
+
 func (m *AssertBalance) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_AssertBalance.Merge(m, src)
 }
+
 func (m *AssertBalance) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *AssertBalance) XXX_DiscardUnknown() {
 	xxx_messageInfo_AssertBalance.DiscardUnknown(m)
 }
@@ -1079,9 +1208,11 @@ func (*AssertEntry) ProtoMessage()    {}
 func (*AssertEntry) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{20}
 }
+
 func (m *AssertEntry) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *AssertEntry) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_AssertEntry.Marshal(b, m, deterministic)
@@ -1094,12 +1225,15 @@ func (m *AssertEntry) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) 
 		return b[:n], nil
 	}
 }
+
 func (m *AssertEntry) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_AssertEntry.Merge(m, src)
 }
+
 func (m *AssertEntry) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *AssertEntry) XXX_DiscardUnknown() {
 	xxx_messageInfo_AssertEntry.DiscardUnknown(m)
 }
@@ -1117,9 +1251,11 @@ func (*AssertHeight) ProtoMessage()    {}
 func (*AssertHeight) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{21}
 }
+
 func (m *AssertHeight) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *AssertHeight) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_AssertHeight.Marshal(b, m, deterministic)
@@ -1132,12 +1268,15 @@ func (m *AssertHeight) XXX_Marshal(b []byte, deterministic bool) ([]byte, error)
 		return b[:n], nil
 	}
 }
+
 func (m *AssertHeight) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_AssertHeight.Merge(m, src)
 }
+
 func (m *AssertHeight) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *AssertHeight) XXX_DiscardUnknown() {
 	xxx_messageInfo_AssertHeight.DiscardUnknown(m)
 }
@@ -1155,9 +1294,11 @@ func (*AssertTime) ProtoMessage()    {}
 func (*AssertTime) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{22}
 }
+
 func (m *AssertTime) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *AssertTime) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_AssertTime.Marshal(b, m, deterministic)
@@ -1170,12 +1311,15 @@ func (m *AssertTime) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *AssertTime) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_AssertTime.Merge(m, src)
 }
+
 func (m *AssertTime) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *AssertTime) XXX_DiscardUnknown() {
 	xxx_messageInfo_AssertTime.DiscardUnknown(m)
 }
@@ -1188,6 +1332,7 @@ type SetValidator struct {
 	PublicKey []byte `protobuf:"bytes,2,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
 	Power     uint64 `protobuf:"varint,3,opt,name=power,proto3" json:"power,omitempty"`
 	Name      string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	Operator  []byte `protobuf:"bytes,5,opt,name=operator,proto3" json:"operator,omitempty"`
 }
 
 func (m *SetValidator) Reset()         { *m = SetValidator{} }
@@ -1196,9 +1341,11 @@ func (*SetValidator) ProtoMessage()    {}
 func (*SetValidator) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{23}
 }
+
 func (m *SetValidator) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *SetValidator) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetValidator.Marshal(b, m, deterministic)
@@ -1211,17 +1358,111 @@ func (m *SetValidator) XXX_Marshal(b []byte, deterministic bool) ([]byte, error)
 		return b[:n], nil
 	}
 }
+
 func (m *SetValidator) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetValidator.Merge(m, src)
 }
+
 func (m *SetValidator) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *SetValidator) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetValidator.DiscardUnknown(m)
 }
 
 var xxx_messageInfo_SetValidator proto.InternalMessageInfo
+
+// SetNode registers a validator's node, or replaces all that was registered of it. The validator's operator may.
+type SetNode struct {
+	Validator  []byte   `protobuf:"bytes,1,opt,name=validator,proto3" json:"validator,omitempty"`
+	ServiceKey []byte   `protobuf:"bytes,2,opt,name=service_key,json=serviceKey,proto3" json:"service_key,omitempty"`
+	Region     string   `protobuf:"bytes,3,opt,name=region,proto3" json:"region,omitempty"`
+	Urls       []string `protobuf:"bytes,4,rep,name=urls,proto3" json:"urls,omitempty"`
+	Plane      string   `protobuf:"bytes,5,opt,name=plane,proto3" json:"plane,omitempty"`
+}
+
+func (m *SetNode) Reset()         { *m = SetNode{} }
+func (m *SetNode) String() string { return proto.CompactTextString(m) }
+func (*SetNode) ProtoMessage()    {}
+func (*SetNode) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2a3b609a1b285bd2, []int{24}
+}
+
+func (m *SetNode) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+
+func (m *SetNode) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SetNode.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+
+func (m *SetNode) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SetNode.Merge(m, src)
+}
+
+func (m *SetNode) XXX_Size() int {
+	return m.Size()
+}
+
+func (m *SetNode) XXX_DiscardUnknown() {
+	xxx_messageInfo_SetNode.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SetNode proto.InternalMessageInfo
+
+// ApproveRegion says that a node is in the region that it claims, for every validator that the actor operates.
+type ApproveRegion struct {
+	Validator []byte `protobuf:"bytes,1,opt,name=validator,proto3" json:"validator,omitempty"`
+	Region    string `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
+}
+
+func (m *ApproveRegion) Reset()         { *m = ApproveRegion{} }
+func (m *ApproveRegion) String() string { return proto.CompactTextString(m) }
+func (*ApproveRegion) ProtoMessage()    {}
+func (*ApproveRegion) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2a3b609a1b285bd2, []int{25}
+}
+
+func (m *ApproveRegion) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+
+func (m *ApproveRegion) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ApproveRegion.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+
+func (m *ApproveRegion) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ApproveRegion.Merge(m, src)
+}
+
+func (m *ApproveRegion) XXX_Size() int {
+	return m.Size()
+}
+
+func (m *ApproveRegion) XXX_DiscardUnknown() {
+	xxx_messageInfo_ApproveRegion.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ApproveRegion proto.InternalMessageInfo
 
 // Receipt is what became of one transaction in a block. Its encoding is hashed into the block's results.
 type Receipt struct {
@@ -1236,11 +1477,13 @@ func (m *Receipt) Reset()         { *m = Receipt{} }
 func (m *Receipt) String() string { return proto.CompactTextString(m) }
 func (*Receipt) ProtoMessage()    {}
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return fileDescriptor_2a3b609a1b285bd2, []int{24}
+	return fileDescriptor_2a3b609a1b285bd2, []int{26}
 }
+
 func (m *Receipt) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
+
 func (m *Receipt) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Receipt.Marshal(b, m, deterministic)
@@ -1253,12 +1496,15 @@ func (m *Receipt) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
+
 func (m *Receipt) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Receipt.Merge(m, src)
 }
+
 func (m *Receipt) XXX_Size() int {
 	return m.Size()
 }
+
 func (m *Receipt) XXX_DiscardUnknown() {
 	xxx_messageInfo_Receipt.DiscardUnknown(m)
 }
@@ -1290,98 +1536,109 @@ func init() {
 	proto.RegisterType((*AssertHeight)(nil), "tetrad.v1.AssertHeight")
 	proto.RegisterType((*AssertTime)(nil), "tetrad.v1.AssertTime")
 	proto.RegisterType((*SetValidator)(nil), "tetrad.v1.SetValidator")
+	proto.RegisterType((*SetNode)(nil), "tetrad.v1.SetNode")
+	proto.RegisterType((*ApproveRegion)(nil), "tetrad.v1.ApproveRegion")
 	proto.RegisterType((*Receipt)(nil), "tetrad.v1.Receipt")
 }
 
 func init() { proto.RegisterFile("tetrad/v1/wire.proto", fileDescriptor_2a3b609a1b285bd2) }
 
 var fileDescriptor_2a3b609a1b285bd2 = []byte{
-	// 1359 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xa4, 0x56, 0xdd, 0x6e, 0x1b, 0xc5,
-	0x17, 0xb7, 0xbd, 0xe3, 0xb5, 0x7d, 0xec, 0xa4, 0xee, 0x34, 0xed, 0x7f, 0xff, 0x08, 0x4c, 0xb4,
-	0x50, 0x29, 0x55, 0x51, 0xa2, 0xa4, 0x20, 0x21, 0x90, 0x90, 0x1a, 0x09, 0x29, 0x4d, 0x1b, 0xb5,
-	0x9a, 0x84, 0x56, 0x45, 0x20, 0x6b, 0xe2, 0x9d, 0xd8, 0xa3, 0xec, 0x17, 0xbb, 0xe3, 0xc4, 0x7e,
-	0x0b, 0x1e, 0x83, 0xc7, 0xe0, 0xb2, 0x97, 0xbd, 0xe0, 0x82, 0x2b, 0x04, 0xc9, 0x53, 0x70, 0x87,
-	0xe6, 0xcc, 0xec, 0x7a, 0x5d, 0xb7, 0x48, 0x15, 0x77, 0xe7, 0x7b, 0x7e, 0xe7, 0xec, 0xf9, 0x58,
-	0xd8, 0x50, 0x42, 0x65, 0x3c, 0xd8, 0xb9, 0xd8, 0xdd, 0xb9, 0x94, 0x99, 0xd8, 0x4e, 0xb3, 0x44,
-	0x25, 0xb4, 0x63, 0xa4, 0xdb, 0x17, 0xbb, 0x1f, 0x6c, 0x8c, 0x93, 0x71, 0x82, 0xd2, 0x1d, 0x4d,
-	0x19, 0x03, 0x7f, 0x1f, 0x1a, 0x27, 0x33, 0x4a, 0x81, 0x9c, 0x26, 0xc1, 0xdc, 0xab, 0x6f, 0xd6,
-	0xb7, 0x7a, 0x0c, 0x69, 0xba, 0x05, 0x24, 0x97, 0xe3, 0xdc, 0x6b, 0x6c, 0x3a, 0x5b, 0xdd, 0xbd,
-	0xf5, 0xed, 0x32, 0xd2, 0xf6, 0xb1, 0x1c, 0xef, 0x93, 0x57, 0x7f, 0x7c, 0x5c, 0x63, 0x68, 0xe1,
-	0x8f, 0xc0, 0x39, 0x96, 0x63, 0xfa, 0x7f, 0x68, 0x9f, 0x8b, 0xf9, 0x50, 0xcd, 0x53, 0x81, 0x81,
-	0xd6, 0x58, 0xeb, 0x5c, 0xcc, 0x4f, 0xe6, 0xa9, 0xa0, 0x1f, 0x01, 0xa4, 0xd3, 0xd3, 0x50, 0x8e,
-	0x86, 0xe7, 0x62, 0xee, 0x35, 0xf0, 0x95, 0x8e, 0x91, 0x3c, 0x16, 0x73, 0xfa, 0x21, 0x74, 0x72,
-	0x39, 0x8e, 0xb9, 0x9a, 0x66, 0xc2, 0x73, 0x8c, 0xb6, 0x14, 0x1c, 0x92, 0x36, 0xe9, 0x37, 0xfd,
-	0xbf, 0xeb, 0x40, 0xf6, 0x35, 0x2e, 0x0f, 0x5a, 0x17, 0x22, 0xcb, 0x65, 0x12, 0x17, 0xaf, 0x58,
-	0x56, 0x03, 0x18, 0x4d, 0xb8, 0x8c, 0x87, 0x32, 0xc0, 0x37, 0x3a, 0xac, 0x85, 0xfc, 0xa3, 0x80,
-	0x6e, 0x40, 0x93, 0x8f, 0x54, 0x92, 0xd9, 0xe8, 0x86, 0xd1, 0xd2, 0x38, 0x89, 0x47, 0xc2, 0x23,
-	0x46, 0x8a, 0x0c, 0xfd, 0x04, 0x48, 0xc8, 0x63, 0xe1, 0x35, 0x37, 0xeb, 0x5b, 0xdd, 0xbd, 0x1b,
-	0x95, 0xc4, 0x9f, 0xf0, 0x58, 0x30, 0x54, 0xd2, 0x4f, 0x61, 0xfd, 0x82, 0x87, 0x32, 0x18, 0x4e,
-	0x63, 0x25, 0xc3, 0x61, 0x94, 0x7b, 0xee, 0x66, 0x7d, 0x8b, 0xb0, 0x1e, 0x4a, 0xbf, 0xd3, 0xc2,
-	0xa3, 0x9c, 0xde, 0x05, 0x27, 0x49, 0x73, 0xaf, 0x85, 0x25, 0x5c, 0xab, 0x44, 0x7a, 0x9a, 0xda,
-	0x0a, 0x6a, 0xbd, 0x2e, 0x7f, 0x24, 0xa2, 0xc4, 0x6b, 0x23, 0x68, 0xa4, 0x0f, 0x49, 0xbb, 0xd3,
-	0x87, 0x43, 0xd2, 0x86, 0x7e, 0xd7, 0xdf, 0x02, 0xa2, 0x9f, 0xa6, 0xeb, 0xd0, 0x90, 0x01, 0x66,
-	0x4d, 0x58, 0x43, 0x06, 0xb4, 0x0f, 0x4e, 0x2e, 0x7e, 0xc2, 0x5c, 0x09, 0xd3, 0xa4, 0xff, 0x1b,
-	0x81, 0xc6, 0xd3, 0x74, 0x91, 0x6e, 0xbd, 0x9a, 0xee, 0x2e, 0xb4, 0x55, 0xc6, 0xe3, 0xfc, 0x4c,
-	0x64, 0xe8, 0xd3, 0xdd, 0xbb, 0x55, 0x81, 0x74, 0x62, 0x55, 0x07, 0x35, 0x56, 0x9a, 0xd1, 0x2f,
-	0xa1, 0x9b, 0x0b, 0x35, 0xe4, 0xa3, 0x51, 0x32, 0x8d, 0x15, 0x56, 0xaf, 0xbb, 0x77, 0xbb, 0xda,
-	0x0b, 0x42, 0x3d, 0x34, 0xca, 0x83, 0x1a, 0x83, 0xbc, 0xe4, 0xe8, 0x1e, 0x74, 0xd0, 0x33, 0xcf,
-	0x85, 0xc2, 0xfa, 0x2e, 0xbf, 0xa6, 0xfd, 0xb4, 0x4a, 0xbf, 0x96, 0x5b, 0x9a, 0xfa, 0xe0, 0xa4,
-	0x53, 0x65, 0x0b, 0x5f, 0xed, 0xb8, 0x67, 0x53, 0x6d, 0xa8, 0x95, 0xf4, 0x3e, 0xb8, 0x3a, 0x66,
-	0xa6, 0xb0, 0xe0, 0xdd, 0xbd, 0x9b, 0x15, 0xb3, 0x87, 0xa8, 0x38, 0xa8, 0x31, 0x6b, 0x42, 0xbf,
-	0x81, 0x35, 0x0d, 0x02, 0xbf, 0x09, 0xd7, 0xf5, 0x68, 0xa1, 0xcf, 0xff, 0x96, 0x81, 0x3c, 0x2f,
-	0xd4, 0x07, 0x35, 0xd6, 0xcb, 0x2b, 0xbc, 0x06, 0xc4, 0x83, 0xc0, 0xeb, 0xaf, 0x00, 0x7a, 0x18,
-	0x04, 0x1a, 0x10, 0x0f, 0x02, 0xfa, 0x19, 0xb4, 0x30, 0xd1, 0x20, 0xf0, 0x6e, 0xae, 0x20, 0xd2,
-	0x69, 0xa2, 0xa9, 0x9b, 0x23, 0x45, 0xbf, 0x00, 0x5d, 0xa4, 0x61, 0x26, 0xa2, 0xe4, 0x42, 0x78,
-	0x14, 0x1d, 0x36, 0x96, 0x1d, 0x18, 0xea, 0x0e, 0x6a, 0x4c, 0x17, 0xd0, 0x30, 0xda, 0xed, 0x32,
-	0x93, 0x4a, 0x0c, 0x43, 0x9e, 0x2b, 0xef, 0xd6, 0x8a, 0xdb, 0x0b, 0xad, 0x7c, 0xc2, 0x73, 0x9d,
-	0x7c, 0xe7, 0xb2, 0x60, 0xf4, 0xe7, 0x33, 0x6e, 0xd1, 0x34, 0x54, 0xd2, 0xdb, 0x58, 0xf9, 0x7c,
-	0xe8, 0x77, 0xa4, 0x95, 0xfa, 0xf3, 0x5d, 0x96, 0xdc, 0xbe, 0x0b, 0xe4, 0x5c, 0xc6, 0xc1, 0x21,
-	0x69, 0xb7, 0xfb, 0x7d, 0xff, 0x47, 0x68, 0x17, 0xed, 0xa1, 0x9b, 0x50, 0x25, 0xb6, 0xb1, 0x1a,
-	0x2a, 0xc1, 0x5e, 0xc3, 0x8f, 0xdc, 0xb0, 0xbd, 0x86, 0x9f, 0xf2, 0x0e, 0xb8, 0x3c, 0x2a, 0x7b,
-	0xa6, 0xc7, 0x2c, 0x47, 0x6f, 0x41, 0x73, 0x9a, 0x0e, 0x55, 0x82, 0x2d, 0xd1, 0x66, 0x64, 0x9a,
-	0x9e, 0x24, 0xfe, 0x4b, 0x70, 0x9f, 0x25, 0xa1, 0x1c, 0xe1, 0x26, 0x50, 0x93, 0x4c, 0xe4, 0x93,
-	0x24, 0x0c, 0xec, 0x78, 0x2f, 0x04, 0x74, 0x17, 0x5a, 0x91, 0x88, 0x4e, 0x45, 0x56, 0x6c, 0xa5,
-	0x6a, 0xa9, 0x8f, 0x50, 0x63, 0xc7, 0xaa, 0xb0, 0xf3, 0xcf, 0xc0, 0x35, 0x0a, 0x8d, 0xe8, 0x52,
-	0xc8, 0xf1, 0x44, 0xd9, 0xb8, 0x96, 0x5b, 0x5a, 0x5b, 0x8d, 0x7f, 0x5b, 0x5b, 0xce, 0x1b, 0x6b,
-	0xcb, 0x2c, 0xa6, 0x43, 0xd2, 0x6e, 0xf6, 0x5d, 0xff, 0x31, 0xc0, 0x62, 0x14, 0xe8, 0x3d, 0x70,
-	0x53, 0x4c, 0x08, 0xdf, 0x5a, 0xc6, 0x69, 0x32, 0x65, 0xd6, 0x40, 0xcf, 0x7e, 0xce, 0xc3, 0xa2,
-	0x7a, 0x48, 0xfb, 0xc7, 0xd0, 0x2e, 0xe6, 0x43, 0xeb, 0x47, 0x49, 0x60, 0x36, 0x6a, 0x87, 0x21,
-	0xad, 0x4b, 0x9e, 0x8f, 0x78, 0x58, 0xe0, 0x35, 0x8c, 0x46, 0x1b, 0xf1, 0xd9, 0x30, 0x9f, 0xa6,
-	0x69, 0x58, 0xa2, 0x8d, 0xf8, 0xec, 0x18, 0x05, 0xfe, 0x05, 0x38, 0xcf, 0xa6, 0x18, 0x2f, 0xe5,
-	0x6a, 0x52, 0xc4, 0xd3, 0xb4, 0x8e, 0x77, 0xc1, 0xc3, 0xa9, 0x28, 0x3e, 0x21, 0x32, 0xf4, 0x01,
-	0x80, 0x3c, 0x1b, 0x16, 0xbb, 0xd6, 0x59, 0xe9, 0xb9, 0x47, 0x67, 0xcf, 0x8d, 0x8e, 0x75, 0x64,
-	0x41, 0x56, 0x6b, 0x72, 0x48, 0xda, 0x6e, 0xbf, 0xe5, 0xdf, 0x85, 0x4e, 0x69, 0xf9, 0xe6, 0xf2,
-	0x26, 0xe5, 0xf2, 0xf6, 0xbf, 0x06, 0x47, 0xcf, 0xc7, 0x3b, 0xe0, 0x05, 0x22, 0x54, 0x1c, 0xe1,
-	0x51, 0x66, 0x98, 0x43, 0xd2, 0x76, 0xfa, 0xc4, 0x1e, 0x87, 0x7d, 0x70, 0xcd, 0xa4, 0xbd, 0xd5,
-	0xdf, 0x83, 0x96, 0x08, 0x45, 0x24, 0xe2, 0xa2, 0xca, 0x05, 0xbb, 0x14, 0xe3, 0x07, 0xe8, 0x94,
-	0xc3, 0xf7, 0xd6, 0x30, 0xf7, 0x80, 0xe4, 0x42, 0xc4, 0x5e, 0x13, 0x5b, 0xef, 0xc6, 0xd2, 0xd0,
-	0x8a, 0xb8, 0xbc, 0x88, 0x42, 0xe8, 0x2a, 0x34, 0xfa, 0xce, 0x52, 0xf4, 0x17, 0xd0, 0x29, 0x67,
-	0xf4, 0x3d, 0xbe, 0x01, 0xa6, 0x9e, 0xaa, 0x09, 0xee, 0x44, 0xc2, 0x0c, 0xb3, 0x14, 0x38, 0x02,
-	0x58, 0x0c, 0xf1, 0x7b, 0x44, 0x7e, 0xaf, 0x6c, 0x16, 0xcf, 0x9d, 0x00, 0xd1, 0x7a, 0xfd, 0x90,
-	0x9a, 0xd9, 0x63, 0xd4, 0x63, 0x48, 0xeb, 0xcd, 0x90, 0xa4, 0xb6, 0x27, 0x1b, 0x49, 0x4a, 0xb7,
-	0xa0, 0x9f, 0x8a, 0x38, 0x90, 0xf1, 0x78, 0x71, 0x25, 0x1d, 0xcc, 0x63, 0xdd, 0xca, 0xed, 0x9d,
-	0xf4, 0xaf, 0xea, 0xe0, 0x9a, 0xe5, 0x4d, 0x3f, 0x87, 0xd6, 0x29, 0x0f, 0xb9, 0xbe, 0xca, 0x66,
-	0x76, 0xbc, 0x95, 0x05, 0xbf, 0x6f, 0xf4, 0x07, 0x35, 0x56, 0x98, 0xd2, 0x6d, 0x68, 0x8a, 0x58,
-	0x65, 0x73, 0x7b, 0xd7, 0xee, 0xac, 0xf8, 0x7c, 0xab, 0xb5, 0x07, 0x35, 0x66, 0xcc, 0xe8, 0x2e,
-	0xb8, 0x13, 0xb3, 0x0c, 0x9c, 0x95, 0x8b, 0x60, 0xaf, 0x08, 0xaa, 0xf5, 0xe6, 0x36, 0x86, 0xf4,
-	0x3e, 0x10, 0x25, 0x23, 0x61, 0x6f, 0xd9, 0xed, 0x15, 0x87, 0x13, 0x19, 0x69, 0x48, 0x68, 0xa4,
-	0xd7, 0xa7, 0x9a, 0x70, 0xb5, 0x34, 0x08, 0x23, 0x58, 0x5b, 0xc2, 0xaf, 0xfb, 0xb2, 0x38, 0xac,
-	0xa6, 0x8c, 0x05, 0xfb, 0x8e, 0x9d, 0xda, 0x07, 0x27, 0x92, 0xb1, 0x9d, 0x6c, 0x4d, 0xa2, 0x84,
-	0xcf, 0xec, 0xef, 0x8b, 0x26, 0xfd, 0x97, 0xd0, 0xad, 0x24, 0xac, 0xf7, 0x69, 0xcc, 0x23, 0x91,
-	0xa7, 0xdc, 0xd6, 0xb3, 0xc7, 0x16, 0x82, 0xb2, 0x5b, 0x1a, 0xcb, 0xc3, 0x52, 0x1d, 0xf9, 0xca,
-	0x84, 0xee, 0x41, 0xaf, 0x5a, 0x9a, 0x02, 0x8e, 0x99, 0xe3, 0x2a, 0x1c, 0xfb, 0x3f, 0xa2, 0xe1,
-	0x7c, 0x05, 0xb0, 0xa8, 0x0e, 0xbd, 0x0d, 0x6e, 0x24, 0x63, 0xdd, 0x06, 0xc6, 0xa9, 0x19, 0xc9,
-	0xf8, 0x28, 0x47, 0x31, 0x9f, 0x69, 0x71, 0xc3, 0x8a, 0xf9, 0xec, 0x28, 0xf7, 0x33, 0xe8, 0x55,
-	0x8f, 0xf3, 0x7f, 0xf8, 0xbf, 0xdc, 0x80, 0x66, 0x9a, 0x5c, 0x8a, 0xcc, 0x66, 0x64, 0x18, 0x9d,
-	0xbd, 0x2e, 0x05, 0x56, 0xaf, 0xc3, 0x90, 0xf6, 0x13, 0x68, 0x31, 0x31, 0x12, 0x32, 0x55, 0x6f,
-	0xed, 0xf0, 0x3b, 0x65, 0xdb, 0x18, 0xa4, 0x45, 0x6f, 0x6c, 0x40, 0x53, 0xc6, 0x81, 0x98, 0xe1,
-	0x03, 0x6b, 0xcc, 0x30, 0xe5, 0xea, 0x26, 0x28, 0x34, 0xab, 0xdb, 0xcc, 0x48, 0xb3, 0x98, 0x91,
-	0xfd, 0xc7, 0xaf, 0xfe, 0x1a, 0xd4, 0x7e, 0xb9, 0x1a, 0xd4, 0x5f, 0x5d, 0x0d, 0xea, 0xaf, 0xaf,
-	0x06, 0xf5, 0x3f, 0xaf, 0x06, 0xf5, 0x9f, 0xaf, 0x07, 0xb5, 0x5f, 0xaf, 0x07, 0xb5, 0xd7, 0xd7,
-	0x83, 0xda, 0xef, 0xd7, 0x83, 0xda, 0xf7, 0x77, 0xc7, 0x52, 0x4d, 0xa6, 0xa7, 0xdb, 0xa3, 0x24,
-	0xda, 0x31, 0x7d, 0x17, 0x8a, 0x60, 0x2c, 0x32, 0xcb, 0xec, 0x18, 0xee, 0xd4, 0xc5, 0x7f, 0xfa,
-	0x07, 0xff, 0x04, 0x00, 0x00, 0xff, 0xff, 0x08, 0xf3, 0x85, 0x8a, 0x0c, 0x0c, 0x00, 0x00,
+	// 1498 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xa4, 0x57, 0xcd, 0x6e, 0xdb, 0xc6,
+	0x16, 0x96, 0x44, 0x8a, 0x92, 0x8e, 0x64, 0x47, 0x99, 0xd8, 0xbe, 0xbc, 0xc1, 0xbd, 0x8a, 0xc1,
+	0x7b, 0x03, 0x38, 0x48, 0x61, 0xc3, 0x4e, 0x0b, 0x14, 0x2d, 0x50, 0xc0, 0x06, 0x02, 0x38, 0x4e,
+	0xdc, 0x04, 0xb4, 0x9b, 0x20, 0x45, 0x0b, 0x61, 0x2c, 0x8e, 0x25, 0xc2, 0xfc, 0x2b, 0x39, 0x92,
+	0xa5, 0x57, 0xe8, 0xa2, 0xe8, 0x63, 0xf4, 0x31, 0xba, 0xf4, 0x32, 0xcb, 0xae, 0x8a, 0xd6, 0x7e,
+	0x8a, 0xee, 0x8a, 0x73, 0x66, 0x48, 0x51, 0x51, 0xd2, 0x22, 0xe8, 0xee, 0xfc, 0xce, 0x7c, 0xe7,
+	0xcc, 0xf9, 0x21, 0x61, 0x4d, 0x0a, 0x99, 0x72, 0x6f, 0x67, 0xb2, 0xbb, 0x73, 0xe9, 0xa7, 0x62,
+	0x3b, 0x49, 0x63, 0x19, 0xb3, 0x96, 0x92, 0x6e, 0x4f, 0x76, 0xef, 0xae, 0x0d, 0xe3, 0x61, 0x4c,
+	0xd2, 0x1d, 0xa4, 0x94, 0x81, 0x73, 0x00, 0xb5, 0xd3, 0x29, 0x63, 0x60, 0x9e, 0xc5, 0xde, 0xcc,
+	0xae, 0x6e, 0x56, 0xb7, 0x3a, 0x2e, 0xd1, 0x6c, 0x0b, 0xcc, 0xcc, 0x1f, 0x66, 0x76, 0x6d, 0xd3,
+	0xd8, 0x6a, 0xef, 0xad, 0x6e, 0x17, 0x27, 0x6d, 0x9f, 0xf8, 0xc3, 0x03, 0xf3, 0xea, 0xd7, 0x7b,
+	0x15, 0x97, 0x2c, 0x9c, 0x01, 0x18, 0x27, 0xfe, 0x90, 0xfd, 0x1b, 0x9a, 0x17, 0x62, 0xd6, 0x97,
+	0xb3, 0x44, 0xd0, 0x41, 0x2b, 0x6e, 0xe3, 0x42, 0xcc, 0x4e, 0x67, 0x89, 0x60, 0xff, 0x05, 0x48,
+	0xc6, 0x67, 0x81, 0x3f, 0xe8, 0x5f, 0x88, 0x99, 0x5d, 0xa3, 0x5b, 0x5a, 0x4a, 0xf2, 0x54, 0xcc,
+	0xd8, 0x7f, 0xa0, 0x95, 0xf9, 0xc3, 0x88, 0xcb, 0x71, 0x2a, 0x6c, 0x43, 0x69, 0x0b, 0xc1, 0x91,
+	0xd9, 0x34, 0xbb, 0x75, 0xe7, 0x8f, 0x2a, 0x98, 0x07, 0x88, 0xcb, 0x86, 0xc6, 0x44, 0xa4, 0x99,
+	0x1f, 0x47, 0xf9, 0x2d, 0x9a, 0x45, 0x00, 0x83, 0x11, 0xf7, 0xa3, 0xbe, 0xef, 0xd1, 0x1d, 0x2d,
+	0xb7, 0x41, 0xfc, 0x13, 0x8f, 0xad, 0x41, 0x9d, 0x0f, 0x64, 0x9c, 0xea, 0xd3, 0x15, 0x83, 0xd2,
+	0x28, 0x8e, 0x06, 0xc2, 0x36, 0x95, 0x94, 0x18, 0xf6, 0x3f, 0x30, 0x03, 0x1e, 0x09, 0xbb, 0xbe,
+	0x59, 0xdd, 0x6a, 0xef, 0xdd, 0x2a, 0x05, 0xfe, 0x8c, 0x47, 0xc2, 0x25, 0x25, 0xfb, 0x3f, 0xac,
+	0x4e, 0x78, 0xe0, 0x7b, 0xfd, 0x71, 0x24, 0xfd, 0xa0, 0x1f, 0x66, 0xb6, 0xb5, 0x59, 0xdd, 0x32,
+	0xdd, 0x0e, 0x49, 0xbf, 0x42, 0xe1, 0x71, 0xc6, 0xee, 0x83, 0x11, 0x27, 0x99, 0xdd, 0xa0, 0x14,
+	0xae, 0x94, 0x4e, 0x7a, 0x9e, 0xe8, 0x0c, 0xa2, 0x1e, 0xd3, 0x1f, 0x8a, 0x30, 0xb6, 0x9b, 0x04,
+	0x9a, 0xe8, 0x23, 0xb3, 0xd9, 0xea, 0xc2, 0x91, 0xd9, 0x84, 0x6e, 0xdb, 0xd9, 0x02, 0x13, 0xaf,
+	0x66, 0xab, 0x50, 0xf3, 0x3d, 0x8a, 0xda, 0x74, 0x6b, 0xbe, 0xc7, 0xba, 0x60, 0x64, 0xe2, 0x3b,
+	0x8a, 0xd5, 0x74, 0x91, 0x74, 0xae, 0xea, 0x50, 0x7b, 0x9e, 0xcc, 0xc3, 0xad, 0x96, 0xc3, 0xdd,
+	0x85, 0xa6, 0x4c, 0x79, 0x94, 0x9d, 0x8b, 0x94, 0x7c, 0xda, 0x7b, 0x77, 0x4a, 0x90, 0x4e, 0xb5,
+	0xea, 0xb0, 0xe2, 0x16, 0x66, 0xec, 0x53, 0x68, 0x67, 0x42, 0xf6, 0xf9, 0x60, 0x10, 0x8f, 0x23,
+	0x49, 0xd9, 0x6b, 0xef, 0xad, 0x97, 0x6b, 0x41, 0xc8, 0x7d, 0xa5, 0x3c, 0xac, 0xb8, 0x90, 0x15,
+	0x1c, 0xdb, 0x83, 0x16, 0x79, 0x66, 0x99, 0x90, 0x94, 0xdf, 0xc5, 0xdb, 0xd0, 0x0f, 0x55, 0x78,
+	0x5b, 0xa6, 0x69, 0xe6, 0x80, 0x91, 0x8c, 0xa5, 0x4e, 0x7c, 0xb9, 0xe2, 0x5e, 0x8c, 0xd1, 0x10,
+	0x95, 0xec, 0x21, 0x58, 0x78, 0x66, 0x2a, 0x29, 0xe1, 0xed, 0xbd, 0xdb, 0x25, 0xb3, 0x7d, 0x52,
+	0x1c, 0x56, 0x5c, 0x6d, 0xc2, 0xbe, 0x80, 0x15, 0x04, 0x41, 0x6f, 0xc2, 0x31, 0x1f, 0x0d, 0xf2,
+	0xf9, 0xd7, 0x22, 0x90, 0x97, 0xb9, 0xfa, 0xb0, 0xe2, 0x76, 0xb2, 0x12, 0x8f, 0x80, 0xb8, 0xe7,
+	0xd9, 0xdd, 0x25, 0x40, 0xfb, 0x9e, 0x87, 0x80, 0xb8, 0xe7, 0xb1, 0x8f, 0xa0, 0x41, 0x81, 0x7a,
+	0x9e, 0x7d, 0x7b, 0x09, 0x11, 0x86, 0x49, 0xa6, 0x56, 0x46, 0x14, 0xfb, 0x04, 0x30, 0x49, 0xfd,
+	0x54, 0x84, 0xf1, 0x44, 0xd8, 0x8c, 0x1c, 0xd6, 0x16, 0x1d, 0x5c, 0xd2, 0x1d, 0x56, 0x5c, 0x4c,
+	0xa0, 0x62, 0xd0, 0xed, 0x32, 0xf5, 0xa5, 0xe8, 0x07, 0x3c, 0x93, 0xf6, 0x9d, 0x25, 0xb7, 0x57,
+	0xa8, 0x7c, 0xc6, 0x33, 0x0c, 0xbe, 0x75, 0x99, 0x33, 0xf8, 0x7c, 0xca, 0x2d, 0x1c, 0x07, 0xd2,
+	0xb7, 0xd7, 0x96, 0x9e, 0x8f, 0xfc, 0x8e, 0x51, 0x89, 0xcf, 0x77, 0x59, 0x70, 0x6c, 0x07, 0xf0,
+	0x59, 0xfa, 0x51, 0xec, 0x09, 0x7b, 0x9d, 0xdc, 0xd8, 0x22, 0xca, 0x2f, 0x63, 0x0f, 0x31, 0x62,
+	0xec, 0x48, 0xb2, 0x7d, 0x58, 0xe5, 0x49, 0x92, 0xc6, 0x13, 0xd1, 0x4f, 0xc5, 0x10, 0xbb, 0x73,
+	0x83, 0xdc, 0xec, 0x72, 0xd6, 0x94, 0x81, 0x4b, 0xfa, 0xc3, 0x8a, 0xbb, 0xc2, 0xcb, 0x82, 0x03,
+	0x0b, 0xcc, 0x0b, 0x3f, 0xf2, 0x8e, 0xcc, 0x66, 0xb3, 0xdb, 0x75, 0xbe, 0x85, 0x66, 0x5e, 0x92,
+	0x58, 0xf8, 0x32, 0xd6, 0xc5, 0x5c, 0x93, 0x31, 0xd5, 0x37, 0x15, 0x56, 0x4d, 0xd7, 0x37, 0x95,
+	0xcf, 0x06, 0x58, 0x3c, 0x2c, 0xea, 0xb4, 0xe3, 0x6a, 0x8e, 0xdd, 0x81, 0xfa, 0x38, 0xe9, 0xcb,
+	0x98, 0xca, 0xb0, 0xe9, 0x9a, 0xe3, 0xe4, 0x34, 0x76, 0x5e, 0x83, 0xf5, 0x22, 0x0e, 0xfc, 0x01,
+	0x4d, 0x1f, 0x39, 0x4a, 0x45, 0x36, 0x8a, 0x03, 0x4f, 0x8f, 0x94, 0xb9, 0x80, 0xed, 0x42, 0x23,
+	0x14, 0xe1, 0x99, 0x48, 0xf3, 0x49, 0x58, 0x7e, 0xde, 0x63, 0xd2, 0xe8, 0x56, 0xce, 0xed, 0x9c,
+	0x73, 0xb0, 0x94, 0x02, 0x11, 0x5d, 0x0a, 0x7f, 0x38, 0x92, 0xfa, 0x5c, 0xcd, 0x2d, 0x8c, 0xca,
+	0xda, 0x5f, 0x8d, 0x4a, 0xe3, 0xad, 0x51, 0xa9, 0x86, 0xe1, 0x91, 0xd9, 0xac, 0x77, 0x2d, 0xe7,
+	0x29, 0xc0, 0xbc, 0xfd, 0xd8, 0x03, 0xb0, 0x12, 0x0a, 0x88, 0xee, 0x5a, 0xc4, 0xa9, 0x22, 0x75,
+	0xb5, 0x01, 0xce, 0x9b, 0x8c, 0x07, 0x79, 0xf6, 0x88, 0x76, 0x4e, 0xa0, 0x99, 0xf7, 0x24, 0xea,
+	0x07, 0xf8, 0xf0, 0x55, 0x35, 0x8f, 0x90, 0xc6, 0x94, 0x67, 0x03, 0x1e, 0xe4, 0x78, 0x15, 0x83,
+	0x68, 0x43, 0x3e, 0xed, 0x67, 0xe3, 0x24, 0x09, 0x0a, 0xb4, 0x21, 0x9f, 0x9e, 0x90, 0xc0, 0x99,
+	0x80, 0xf1, 0x62, 0x4c, 0xe7, 0x25, 0x5c, 0x8e, 0xf2, 0xf3, 0x90, 0xc6, 0xf3, 0x26, 0x3c, 0x18,
+	0x8b, 0xfc, 0x09, 0x89, 0x61, 0x8f, 0x00, 0xfc, 0xf3, 0x7e, 0x3e, 0xdf, 0x8d, 0xa5, 0x3a, 0x7f,
+	0x72, 0xfe, 0x52, 0xe9, 0xdc, 0x96, 0x9f, 0x93, 0xe5, 0x9c, 0x1c, 0x99, 0x4d, 0xab, 0xdb, 0x70,
+	0xee, 0x43, 0xab, 0xb0, 0x7c, 0x7b, 0x61, 0x98, 0xc5, 0xc2, 0x70, 0x3e, 0x07, 0x03, 0x7b, 0xf2,
+	0x3d, 0xf0, 0x3c, 0x11, 0x48, 0x4e, 0xf0, 0x98, 0xab, 0x98, 0x23, 0xb3, 0x69, 0x74, 0x4d, 0xbd,
+	0x90, 0x0e, 0xc0, 0x52, 0xdd, 0xfd, 0x4e, 0x7f, 0x1b, 0x1a, 0x22, 0x10, 0xa1, 0x88, 0xf2, 0x2c,
+	0xe7, 0xec, 0xc2, 0x19, 0xdf, 0x40, 0xab, 0x68, 0xf8, 0x77, 0x1e, 0xf3, 0x00, 0xcc, 0x4c, 0x88,
+	0xc8, 0xae, 0x53, 0xe9, 0xdd, 0x5a, 0x68, 0x41, 0x11, 0x15, 0x5b, 0x58, 0x08, 0xcc, 0x42, 0xad,
+	0x6b, 0x2c, 0x9c, 0xfe, 0x0a, 0x5a, 0xc5, 0x5c, 0xf8, 0x80, 0x37, 0xa0, 0xd0, 0x13, 0x39, 0xa2,
+	0x39, 0x6c, 0xba, 0x8a, 0x59, 0x38, 0x38, 0x04, 0x98, 0x0f, 0x8e, 0x0f, 0x38, 0xf9, 0x83, 0xa2,
+	0x99, 0x5f, 0x77, 0x0a, 0x26, 0xea, 0xf1, 0x22, 0x39, 0xd5, 0x0b, 0xb0, 0xe3, 0x12, 0x8d, 0x93,
+	0x21, 0x4e, 0x74, 0x4d, 0xd6, 0xe2, 0x84, 0x6d, 0x41, 0x37, 0x11, 0x91, 0xe7, 0x47, 0xc3, 0xf9,
+	0x66, 0x36, 0x28, 0x8e, 0x55, 0x2d, 0xd7, 0xbb, 0xd9, 0xb9, 0xae, 0x82, 0xa5, 0x16, 0x06, 0xfb,
+	0x18, 0x1a, 0x67, 0x3c, 0xe0, 0xf8, 0x25, 0x50, 0x5d, 0x1e, 0x5a, 0x64, 0x73, 0xa0, 0xf4, 0x38,
+	0xf1, 0xb4, 0x29, 0xdb, 0x86, 0xba, 0x88, 0x64, 0x3a, 0xd3, 0xbb, 0x74, 0x63, 0xc9, 0xe7, 0x31,
+	0x6a, 0x0f, 0x2b, 0xae, 0x32, 0x63, 0xbb, 0x60, 0x8d, 0xd4, 0x30, 0x30, 0x96, 0xb6, 0x90, 0xde,
+	0x5c, 0xa4, 0xc6, 0x6d, 0xa1, 0x0c, 0xd9, 0x43, 0x30, 0xa5, 0x1f, 0x0a, 0xbd, 0x3f, 0xd7, 0x97,
+	0x1c, 0x4e, 0xfd, 0x10, 0x21, 0x91, 0x11, 0x8e, 0x4f, 0x39, 0xe2, 0x72, 0xa1, 0x11, 0x06, 0xb0,
+	0xb2, 0x80, 0x1f, 0xeb, 0x32, 0x5f, 0xe6, 0x2a, 0x8d, 0x39, 0xfb, 0x9e, 0x99, 0xda, 0x05, 0x23,
+	0xf4, 0x23, 0xdd, 0xd9, 0x48, 0x92, 0x84, 0x4f, 0xf5, 0x27, 0x13, 0x92, 0xce, 0x6b, 0x68, 0x97,
+	0x02, 0xc6, 0x79, 0x1a, 0xf1, 0x50, 0x64, 0x09, 0xd7, 0xf9, 0xec, 0xb8, 0x73, 0x41, 0x51, 0x2d,
+	0xb5, 0xc5, 0x66, 0x29, 0xb7, 0x7c, 0xa9, 0x43, 0xf7, 0xa0, 0x53, 0x4e, 0x4d, 0x0e, 0x47, 0xf5,
+	0x71, 0x19, 0x8e, 0xfe, 0x06, 0x42, 0x38, 0x9f, 0x01, 0xcc, 0xb3, 0xc3, 0xd6, 0xc1, 0x0a, 0xfd,
+	0x08, 0xcb, 0x40, 0x39, 0xd5, 0x43, 0x3f, 0x3a, 0xce, 0x48, 0xcc, 0xa7, 0x28, 0xae, 0x69, 0x31,
+	0x9f, 0x1e, 0x67, 0xce, 0x0f, 0x55, 0xe8, 0x94, 0xbf, 0x08, 0xfe, 0xc1, 0x47, 0xed, 0x1a, 0xd4,
+	0x93, 0xf8, 0x52, 0xa4, 0x3a, 0x24, 0xc5, 0x60, 0xf8, 0x98, 0x0b, 0x4a, 0x5f, 0xcb, 0x25, 0x9a,
+	0xdd, 0x85, 0x66, 0x9c, 0x88, 0x94, 0x3e, 0x50, 0xea, 0x74, 0x4c, 0xc1, 0x3b, 0xdf, 0x57, 0xa1,
+	0xa1, 0xb7, 0x2d, 0x26, 0x76, 0xfe, 0x25, 0xa3, 0x13, 0x5b, 0x08, 0xd8, 0x3d, 0xfc, 0x54, 0x4b,
+	0x27, 0xfe, 0x40, 0x94, 0xf0, 0x80, 0x16, 0x21, 0xa0, 0x0d, 0xb0, 0xf4, 0x66, 0x36, 0xe8, 0x72,
+	0xcd, 0x21, 0xa4, 0x71, 0x1a, 0x64, 0xb6, 0xb9, 0x69, 0x20, 0x24, 0xa4, 0x09, 0x7c, 0xf1, 0x11,
+	0xdc, 0x72, 0x15, 0xe3, 0x3c, 0x86, 0x95, 0x85, 0x15, 0xfe, 0x37, 0x88, 0xe6, 0x17, 0xd6, 0xca,
+	0x17, 0x3a, 0x31, 0x34, 0x5c, 0x31, 0x10, 0x7e, 0x22, 0xdf, 0xd9, 0xd2, 0x1b, 0x45, 0x9f, 0xa8,
+	0xa7, 0xc9, 0x9b, 0x61, 0x0d, 0xea, 0x7e, 0xe4, 0x89, 0x29, 0xc1, 0x5f, 0x71, 0x15, 0x53, 0xec,
+	0x2a, 0x93, 0x84, 0x6a, 0x57, 0xa9, 0xa1, 0x50, 0xcf, 0x87, 0xc2, 0xc1, 0xd3, 0xab, 0xdf, 0x7b,
+	0x95, 0x9f, 0xae, 0x7b, 0xd5, 0xab, 0xeb, 0x5e, 0xf5, 0xcd, 0x75, 0xaf, 0xfa, 0xdb, 0x75, 0xaf,
+	0xfa, 0xe3, 0x4d, 0xaf, 0xf2, 0xf3, 0x4d, 0xaf, 0xf2, 0xe6, 0xa6, 0x57, 0xf9, 0xe5, 0xa6, 0x57,
+	0xf9, 0xfa, 0xfe, 0xd0, 0x97, 0xa3, 0xf1, 0xd9, 0xf6, 0x20, 0x0e, 0x77, 0x54, 0xa3, 0x05, 0xc2,
+	0x1b, 0x8a, 0x54, 0x33, 0x3b, 0x8a, 0x3b, 0xb3, 0xe8, 0xc7, 0xe9, 0xd1, 0x9f, 0x01, 0x00, 0x00,
+	0xff, 0xff, 0x93, 0x5b, 0x6e, 0x68, 0x71, 0x0d, 0x00, 0x00,
 }
 
 func (this *Tx) Equal(that interface{}) bool {
@@ -1416,6 +1673,7 @@ func (this *Tx) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Sig) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1446,6 +1704,7 @@ func (this *Sig) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Body) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1496,6 +1755,7 @@ func (this *Body) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Lane) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1523,6 +1783,7 @@ func (this *Lane) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1556,6 +1817,7 @@ func (this *Op) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_Transfer) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1580,6 +1842,7 @@ func (this *Op_Transfer) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_SetAccount) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1604,6 +1867,7 @@ func (this *Op_SetAccount) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_SetAsset) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1628,6 +1892,7 @@ func (this *Op_SetAsset) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_Put) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1652,6 +1917,7 @@ func (this *Op_Put) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_Assert) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1676,6 +1942,7 @@ func (this *Op_Assert) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_SetValidator) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1700,6 +1967,7 @@ func (this *Op_SetValidator) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_Add) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1724,6 +1992,7 @@ func (this *Op_Add) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_SetAdd) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1748,6 +2017,7 @@ func (this *Op_SetAdd) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_SetRemove) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1772,6 +2042,7 @@ func (this *Op_SetRemove) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_WriteLast) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1796,6 +2067,7 @@ func (this *Op_WriteLast) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Op_WriteMulti) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1820,6 +2092,57 @@ func (this *Op_WriteMulti) Equal(that interface{}) bool {
 	}
 	return true
 }
+
+func (this *Op_SetNode) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Op_SetNode)
+	if !ok {
+		that2, ok := that.(Op_SetNode)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.SetNode.Equal(that1.SetNode) {
+		return false
+	}
+	return true
+}
+
+func (this *Op_ApproveRegion) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Op_ApproveRegion)
+	if !ok {
+		that2, ok := that.(Op_ApproveRegion)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.ApproveRegion.Equal(that1.ApproveRegion) {
+		return false
+	}
+	return true
+}
+
 func (this *Transfer) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1853,6 +2176,7 @@ func (this *Transfer) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Policy) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1885,6 +2209,7 @@ func (this *Policy) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Member) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1915,6 +2240,7 @@ func (this *Member) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *SetAccount) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1942,6 +2268,7 @@ func (this *SetAccount) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *SetAsset) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1972,6 +2299,7 @@ func (this *SetAsset) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Put) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2002,6 +2330,7 @@ func (this *Put) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *IfVersion) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2026,6 +2355,7 @@ func (this *IfVersion) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Add) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2053,6 +2383,7 @@ func (this *Add) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *SetAdd) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2080,6 +2411,7 @@ func (this *SetAdd) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *SetRemove) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2112,6 +2444,7 @@ func (this *SetRemove) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *WriteLast) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2142,6 +2475,7 @@ func (this *WriteLast) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *WriteMulti) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2177,6 +2511,7 @@ func (this *WriteMulti) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Seen) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2207,6 +2542,7 @@ func (this *Seen) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Assert) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2237,6 +2573,7 @@ func (this *Assert) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Assert_Balance) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2261,6 +2598,7 @@ func (this *Assert_Balance) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Assert_Entry) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2285,6 +2623,7 @@ func (this *Assert_Entry) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Assert_Height) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2309,6 +2648,7 @@ func (this *Assert_Height) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *Assert_Time) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2333,6 +2673,7 @@ func (this *Assert_Time) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *AssertBalance) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2366,6 +2707,7 @@ func (this *AssertBalance) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *AssertEntry) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2396,6 +2738,7 @@ func (this *AssertEntry) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *AssertHeight) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2423,6 +2766,7 @@ func (this *AssertHeight) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *AssertTime) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2450,6 +2794,7 @@ func (this *AssertTime) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (this *SetValidator) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2481,8 +2826,82 @@ func (this *SetValidator) Equal(that interface{}) bool {
 	if this.Name != that1.Name {
 		return false
 	}
+	if !bytes.Equal(this.Operator, that1.Operator) {
+		return false
+	}
 	return true
 }
+
+func (this *SetNode) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*SetNode)
+	if !ok {
+		that2, ok := that.(SetNode)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !bytes.Equal(this.Validator, that1.Validator) {
+		return false
+	}
+	if !bytes.Equal(this.ServiceKey, that1.ServiceKey) {
+		return false
+	}
+	if this.Region != that1.Region {
+		return false
+	}
+	if len(this.Urls) != len(that1.Urls) {
+		return false
+	}
+	for i := range this.Urls {
+		if this.Urls[i] != that1.Urls[i] {
+			return false
+		}
+	}
+	if this.Plane != that1.Plane {
+		return false
+	}
+	return true
+}
+
+func (this *ApproveRegion) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*ApproveRegion)
+	if !ok {
+		that2, ok := that.(ApproveRegion)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !bytes.Equal(this.Validator, that1.Validator) {
+		return false
+	}
+	if this.Region != that1.Region {
+		return false
+	}
+	return true
+}
+
 func (this *Receipt) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2519,6 +2938,7 @@ func (this *Receipt) Equal(that interface{}) bool {
 	}
 	return true
 }
+
 func (m *Tx) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -2785,6 +3205,7 @@ func (m *Op_Transfer) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Op_SetAccount) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -2806,6 +3227,7 @@ func (m *Op_SetAccount) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Op_SetAsset) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -2827,6 +3249,7 @@ func (m *Op_SetAsset) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Op_Put) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -2848,6 +3271,7 @@ func (m *Op_Put) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Op_Assert) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -2869,6 +3293,7 @@ func (m *Op_Assert) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Op_SetValidator) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -2890,6 +3315,7 @@ func (m *Op_SetValidator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Op_Add) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -2913,6 +3339,7 @@ func (m *Op_Add) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Op_SetAdd) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -2936,6 +3363,7 @@ func (m *Op_SetAdd) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Op_SetRemove) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -2959,6 +3387,7 @@ func (m *Op_SetRemove) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Op_WriteLast) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -2982,6 +3411,7 @@ func (m *Op_WriteLast) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Op_WriteMulti) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3005,6 +3435,55 @@ func (m *Op_WriteMulti) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
+func (m *Op_SetNode) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Op_SetNode) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.SetNode != nil {
+		{
+			size, err := m.SetNode.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintWire(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xaa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Op_ApproveRegion) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Op_ApproveRegion) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ApproveRegion != nil {
+		{
+			size, err := m.ApproveRegion.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintWire(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb2
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Transfer) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3604,6 +4083,7 @@ func (m *Assert_Balance) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Assert_Entry) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3625,6 +4105,7 @@ func (m *Assert_Entry) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Assert_Height) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3646,6 +4127,7 @@ func (m *Assert_Height) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *Assert_Time) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3667,6 +4149,7 @@ func (m *Assert_Time) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+
 func (m *AssertBalance) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3846,6 +4329,13 @@ func (m *SetValidator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0x2a
+	}
 	if len(m.Name) > 0 {
 		i -= len(m.Name)
 		copy(dAtA[i:], m.Name)
@@ -3869,6 +4359,103 @@ func (m *SetValidator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i = encodeVarintWire(dAtA, i, uint64(m.KeyType))
 		i--
 		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SetNode) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SetNode) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SetNode) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Plane) > 0 {
+		i -= len(m.Plane)
+		copy(dAtA[i:], m.Plane)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Plane)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Urls) > 0 {
+		for iNdEx := len(m.Urls) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Urls[iNdEx])
+			copy(dAtA[i:], m.Urls[iNdEx])
+			i = encodeVarintWire(dAtA, i, uint64(len(m.Urls[iNdEx])))
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	if len(m.Region) > 0 {
+		i -= len(m.Region)
+		copy(dAtA[i:], m.Region)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Region)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.ServiceKey) > 0 {
+		i -= len(m.ServiceKey)
+		copy(dAtA[i:], m.ServiceKey)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.ServiceKey)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ApproveRegion) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ApproveRegion) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ApproveRegion) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Region) > 0 {
+		i -= len(m.Region)
+		copy(dAtA[i:], m.Region)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Region)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Validator) > 0 {
+		i -= len(m.Validator)
+		copy(dAtA[i:], m.Validator)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.Validator)))
+		i--
+		dAtA[i] = 0xa
 	}
 	return len(dAtA) - i, nil
 }
@@ -3934,6 +4521,7 @@ func encodeVarintWire(dAtA []byte, offset int, v uint64) int {
 	dAtA[offset] = uint8(v)
 	return base
 }
+
 func (m *Tx) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4057,6 +4645,7 @@ func (m *Op_Transfer) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Op_SetAccount) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4069,6 +4658,7 @@ func (m *Op_SetAccount) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Op_SetAsset) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4081,6 +4671,7 @@ func (m *Op_SetAsset) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Op_Put) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4093,6 +4684,7 @@ func (m *Op_Put) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Op_Assert) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4105,6 +4697,7 @@ func (m *Op_Assert) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Op_SetValidator) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4117,6 +4710,7 @@ func (m *Op_SetValidator) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Op_Add) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4129,6 +4723,7 @@ func (m *Op_Add) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Op_SetAdd) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4141,6 +4736,7 @@ func (m *Op_SetAdd) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Op_SetRemove) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4153,6 +4749,7 @@ func (m *Op_SetRemove) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Op_WriteLast) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4165,6 +4762,7 @@ func (m *Op_WriteLast) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Op_WriteMulti) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4177,6 +4775,33 @@ func (m *Op_WriteMulti) Size() (n int) {
 	}
 	return n
 }
+
+func (m *Op_SetNode) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.SetNode != nil {
+		l = m.SetNode.Size()
+		n += 2 + l + sovWire(uint64(l))
+	}
+	return n
+}
+
+func (m *Op_ApproveRegion) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ApproveRegion != nil {
+		l = m.ApproveRegion.Size()
+		n += 2 + l + sovWire(uint64(l))
+	}
+	return n
+}
+
 func (m *Transfer) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4446,6 +5071,7 @@ func (m *Assert_Balance) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Assert_Entry) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4458,6 +5084,7 @@ func (m *Assert_Entry) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Assert_Height) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4470,6 +5097,7 @@ func (m *Assert_Height) Size() (n int) {
 	}
 	return n
 }
+
 func (m *Assert_Time) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4482,6 +5110,7 @@ func (m *Assert_Time) Size() (n int) {
 	}
 	return n
 }
+
 func (m *AssertBalance) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4577,6 +5206,58 @@ func (m *SetValidator) Size() (n int) {
 	if l > 0 {
 		n += 1 + l + sovWire(uint64(l))
 	}
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	return n
+}
+
+func (m *SetNode) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	l = len(m.ServiceKey)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	l = len(m.Region)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	if len(m.Urls) > 0 {
+		for _, s := range m.Urls {
+			l = len(s)
+			n += 1 + l + sovWire(uint64(l))
+		}
+	}
+	l = len(m.Plane)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	return n
+}
+
+func (m *ApproveRegion) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Validator)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	l = len(m.Region)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
 	return n
 }
 
@@ -4608,9 +5289,11 @@ func (m *Receipt) Size() (n int) {
 func sovWire(x uint64) (n int) {
 	return (math_bits.Len64(x|1) + 6) / 7
 }
+
 func sozWire(x uint64) (n int) {
 	return sovWire(uint64((x << 1) ^ uint64((int64(x) >> 63))))
 }
+
 func (m *Tx) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -4729,6 +5412,7 @@ func (m *Tx) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Sig) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -4866,6 +5550,7 @@ func (m *Sig) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Body) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -5156,6 +5841,7 @@ func (m *Body) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Lane) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -5244,6 +5930,7 @@ func (m *Lane) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Op) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -5692,6 +6379,76 @@ func (m *Op) Unmarshal(dAtA []byte) error {
 			}
 			m.Kind = &Op_WriteMulti{v}
 			iNdEx = postIndex
+		case 21:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SetNode", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &SetNode{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Kind = &Op_SetNode{v}
+			iNdEx = postIndex
+		case 22:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ApproveRegion", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ApproveRegion{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Kind = &Op_ApproveRegion{v}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipWire(dAtA[iNdEx:])
@@ -5713,6 +6470,7 @@ func (m *Op) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Transfer) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -5885,6 +6643,7 @@ func (m *Transfer) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Policy) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -5988,6 +6747,7 @@ func (m *Policy) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Member) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6110,6 +6870,7 @@ func (m *Member) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *SetAccount) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6230,6 +6991,7 @@ func (m *SetAccount) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *SetAsset) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6365,6 +7127,7 @@ func (m *SetAsset) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Put) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6517,6 +7280,7 @@ func (m *Put) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *IfVersion) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6586,6 +7350,7 @@ func (m *IfVersion) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Add) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6689,6 +7454,7 @@ func (m *Add) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *SetAdd) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6805,6 +7571,7 @@ func (m *SetAdd) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *SetRemove) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6921,6 +7688,7 @@ func (m *SetRemove) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *WriteLast) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7056,6 +7824,7 @@ func (m *WriteLast) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *WriteMulti) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7206,6 +7975,7 @@ func (m *WriteMulti) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Seen) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7328,6 +8098,7 @@ func (m *Seen) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *Assert) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7518,6 +8289,7 @@ func (m *Assert) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *AssertBalance) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7704,6 +8476,7 @@ func (m *AssertBalance) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *AssertEntry) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7839,6 +8612,7 @@ func (m *AssertEntry) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *AssertHeight) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7927,6 +8701,7 @@ func (m *AssertHeight) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *AssertTime) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -8015,6 +8790,7 @@ func (m *AssertTime) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func (m *SetValidator) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -8148,6 +8924,40 @@ func (m *SetValidator) Unmarshal(dAtA []byte) error {
 			}
 			m.Name = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipWire(dAtA[iNdEx:])
@@ -8169,6 +8979,339 @@ func (m *SetValidator) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
+func (m *SetNode) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowWire
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SetNode: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SetNode: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = append(m.Validator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Validator == nil {
+				m.Validator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ServiceKey", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ServiceKey = append(m.ServiceKey[:0], dAtA[iNdEx:postIndex]...)
+			if m.ServiceKey == nil {
+				m.ServiceKey = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Region", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Region = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Urls", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Urls = append(m.Urls, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Plane", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Plane = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipWire(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthWire
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+
+func (m *ApproveRegion) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowWire
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ApproveRegion: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ApproveRegion: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Validator = append(m.Validator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Validator == nil {
+				m.Validator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Region", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Region = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipWire(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthWire
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+
 func (m *Receipt) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -8329,6 +9472,7 @@ func (m *Receipt) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+
 func skipWire(dAtA []byte) (n int, err error) {
 	l := len(dAtA)
 	iNdEx := 0

@@ -176,6 +176,20 @@ func (w *world) parseOp(words []string) Op {
 			KeyType: uint32(crypto.KeyEd25519), PublicKey: testKey(a.words[0]).public,
 			Power: w.number(a.named["power"]), Name: a.words[0],
 		}}
+		if operator, ok := a.named["operator"]; ok {
+			id := w.account(operator)
+			op.GetSetValidator().Operator = id[:]
+		}
+	case "set_node":
+		id := validatorNamed(a.words[0])
+		set := &SetNode{Validator: id[:], ServiceKey: testKey(a.named["key"]).public, Region: a.named["region"], Plane: a.named["plane"]}
+		if urls, ok := a.named["urls"]; ok {
+			set.Urls = strings.Split(urls, ",")
+		}
+		op.Kind = &Op_SetNode{SetNode: set}
+	case "approve_region":
+		id := validatorNamed(a.words[0])
+		op.Kind = &Op_ApproveRegion{ApproveRegion: &ApproveRegion{Validator: id[:], Region: a.named["region"]}}
 	case "add", "set_add", "set_remove", "write_last", "write_multi":
 		op = w.parseMerging(words[0], a)
 	default:
@@ -186,6 +200,11 @@ func (w *world) parseOp(words []string) Op {
 		op.Actor = actor[:]
 	}
 	return op
+}
+
+// validatorNamed is the validator whose key has the name.
+func validatorNamed(name string) crypto.ValidatorID {
+	return crypto.ValidatorIDOf(crypto.KeyEd25519, testKey(name).public)
 }
 
 // parseMerging reads an operation that does not conflict. A dash is an empty value.

@@ -24,6 +24,10 @@ func (m *model) op(op *ledger.Op, actor crypto.Address, touched map[crypto.Addre
 		return m.put(kind.Put, actor)
 	case *ledger.Op_Assert:
 		return m.assert(kind.Assert)
+	case *ledger.Op_SetNode:
+		return m.setNode(kind.SetNode, actor)
+	case *ledger.Op_ApproveRegion:
+		return m.approveRegion(kind.ApproveRegion, actor)
 	}
 	return m.merge(op, actor)
 }

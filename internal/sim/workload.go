@@ -29,6 +29,8 @@ var generators = []struct {
 	{"set_remove", 2, (*workload).setRemove},
 	{"write_last", 2, (*workload).writeLast},
 	{"write_multi", 2, (*workload).writeMulti},
+	{"set_node", 2, (*workload).setNode},
+	{"approve_region", 2, (*workload).approveRegion},
 	{"set_validator", 1, (*workload).setValidator},
 }
 
