@@ -22,6 +22,7 @@ const (
 	PathReady        = "/v1/ready"
 	PathLive         = "/v1/live"
 	PathErrors       = "/v1/errors"
+	PathEvents       = "/v1/events"
 )
 
 // The headers of the API. A read's request may say how fresh the answer must be, and every answer says who

@@ -42,6 +42,10 @@ type Backend interface {
 	// Block returns a block (0: the newest), with its receipts if they are asked for. It fails like Read.
 	Block(ctx context.Context, height uint64, receipts bool) (Block, error)
 
+	// Contents returns a block with its receipts and, for each of these, the signed transaction: those inside frames
+	// as well, each as it came. It fails like Read.
+	Contents(ctx context.Context, height uint64) (Block, [][]byte, error)
+
 	// ProveBlock returns a block with its proof and its receipts; 0 chooses the newest that another block follows,
 	// whose header names the results. Where that one is yet to come it is waited for. It fails like Read, with
 	// ErrUnproven when the context ends, or with ErrNothingProvable.

@@ -39,8 +39,10 @@ func (s *server) guard(next http.Handler) http.Handler {
 			return
 		}
 		slots := s.working
-		if mayWait(r) {
-			slots = s.waiting
+		if stream := r.URL.Path == PathEvents; stream || mayWait(r) {
+			if slots = s.waiting; stream {
+				slots = s.reading
+			}
 			// The read deadline is for bodies. When it passes while the request waits, the server would
 			// take the connection for broken and cancel the request.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // in tests there is no connection
@@ -53,7 +55,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 		ctx := context.WithValue(r.Context(), clientKey{}, clientHost(r))
 		ctx = context.WithValue(ctx, chi.RouteCtxKey, routing)
 		r = r.WithContext(ctx)
-		if r.Method == http.MethodHead {
+		if r.Method == http.MethodHead && r.URL.Path != PathEvents { // a stream has no end that its head could tell of
 			r.Method = http.MethodGet // the server keeps the body to itself
 		}
 		next.ServeHTTP(out, foldEntryPath(r))
@@ -124,7 +126,7 @@ func (s *server) preflight(w http.ResponseWriter, r *http.Request) bool {
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "GET, POST")
-	h.Set("Access-Control-Allow-Headers", strings.Join([]string{"Content-Type", "Prefer", HeaderConsistency, HeaderMinHeight, HeaderMaxAge}, ", "))
+	h.Set("Access-Control-Allow-Headers", strings.Join([]string{"Content-Type", "Prefer", HeaderConsistency, HeaderMinHeight, HeaderMaxAge, "Last-Event-ID"}, ", "))
 	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return true

@@ -25,6 +25,7 @@ func NewHandler(b Backend, o Options) http.Handler {
 	s.registerTransactions(api)
 	s.registerState(api)
 	s.registerBlocks(api)
+	s.registerEvents(api)
 	s.registerLight(api)
 	s.registerNode(api)
 	documentBatch(api.OpenAPI())
@@ -47,13 +48,22 @@ func newServer(b Backend, o Options) *server {
 	if o.WaitersMax <= 0 {
 		o.WaitersMax = waitersMax
 	}
-	return &server{
+	if o.StreamsMax <= 0 {
+		o.StreamsMax = streamsMax
+	}
+	if o.Heartbeat <= 0 {
+		o.Heartbeat = HeartbeatInterval
+	}
+	s := &server{
 		backend: b, options: o, log: o.Logger, now: o.Now,
 		working:  make(chan struct{}, o.RequestsMax),
 		waiting:  make(chan struct{}, o.WaitersMax),
 		batching: make(chan struct{}, min(batchesMax, o.RequestsMax)),
 		listing:  make(chan struct{}, listsMax),
+		reading:  make(chan struct{}, o.StreamsMax),
 	}
+	s.events = newEventBlocks(s.readEventBlock)
+	return s
 }
 
 // noRoute answers what no route answers.

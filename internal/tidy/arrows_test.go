@@ -38,7 +38,8 @@ var arrows = map[string]row{
 	// The honest network of tests proves with the code that real nodes prove with.
 	"rpc/rpctest":    {[]string{"rpc", "app", "ledger", "crypto", "crypto/merkle"}, nil},
 	"client/balance": {nil, nil},
-	"client": {[]string{"rpc", "ledger", "crypto", "crypto/merkle", "client/balance"}, []string{
+	"client/stream":  {[]string{"client/balance", "rpc", "ledger"}, nil},
+	"client": {[]string{"rpc", "ledger", "crypto", "crypto/merkle", "client/balance", "client/stream"}, []string{
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sync", "github.com/cosmos/ics23/go", "github.com/cometbft/cometbft",
 	}},
 	"node": {[]string{"abci", "app", "rpc", "ledger/store", "ledger/store/outbox", "genesis", "ledger", "crypto"}, []string{

@@ -291,6 +291,27 @@ func (l *Ledger) describe(b *block) rpc.Block {
 	return out
 }
 
+// Contents implements rpc.Backend.
+func (n *Node) Contents(_ context.Context, height uint64) (rpc.Block, [][]byte, error) {
+	n.ledger.mu.Lock()
+	defer n.ledger.mu.Unlock()
+	b, err := n.at(height)
+	if err != nil {
+		return rpc.Block{}, nil, err
+	}
+	out := n.ledger.describe(b)
+	out.Receipts = rpc.ReceiptsOf(b.receipts)
+	var raws [][]byte
+	for _, tx := range b.txs {
+		inner := [][]byte{tx}
+		if ledger.IsFrame(tx) {
+			inner, _ = ledger.DecodeFrame(tx) // made by pack
+		}
+		raws = append(raws, inner...)
+	}
+	return out, raws, nil
+}
+
 // ProveBlock implements rpc.Backend.
 func (n *Node) ProveBlock(ctx context.Context, height uint64) (rpc.Block, error) {
 	l := n.ledger
