@@ -22,6 +22,8 @@ func (n *Node) Start() error {
 	}
 	n.work(func() { n.places.run(n.running, n.engine.BlockStore()) })
 	n.work(n.supervise)
+	n.work(n.watchReach)
+	n.work(n.passOn)
 	if n.syncing.Load() {
 		n.work(n.watchSync)
 	}
@@ -74,7 +76,9 @@ func (n *Node) runEngine() {
 	n.starting.Store(false)
 	log := n.log.With("module", "peers")
 	n.work(func() { evict(n.running, n.engine.Switch(), n.allowed, log) })
-	if n.config.Engine.P2P.LibP2PEnabled() {
+	if !n.config.Engine.P2P.LibP2PEnabled() {
+		n.work(n.redial)
+	} else {
 		n.work(func() { forget(n.running, n.engine.Switch(), n.Height, n.syncing.Load, log) })
 	}
 }
@@ -173,6 +177,9 @@ func (n *Node) close() error {
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
+	}
+	if n.outbox != nil {
+		errs = append(errs, n.outbox.Close())
 	}
 	if n.lock != nil {
 		errs = append(errs, n.lock.release())

@@ -21,6 +21,7 @@ import (
 	"github.com/tetradledger/tetrad/app"
 	"github.com/tetradledger/tetrad/genesis"
 	"github.com/tetradledger/tetrad/ledger/store"
+	"github.com/tetradledger/tetrad/ledger/store/outbox"
 	"github.com/tetradledger/tetrad/rpc"
 )
 
@@ -64,6 +65,8 @@ type Node struct {
 	validator *cmtprivval.FilePV
 	store     *store.Store
 	app       *app.App
+	outbox    *outbox.Outbox
+	reach     *reach
 	places    *locator
 	engine    *cmtnode.Node
 	databases []*closableDB // CometBFT's
@@ -108,7 +111,7 @@ func New(c Config, log *slog.Logger, opts ...Option) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	n := &Node{config: c, log: log, born: time.Now(), dog: newWatchdog(), up: make(chan struct{}), done: make(chan struct{})}
+	n := &Node{config: c, log: log, born: time.Now(), dog: newWatchdog(), reach: newReach(time.Now()), up: make(chan struct{}), done: make(chan struct{})}
 	for _, o := range opts {
 		o(&n.options)
 	}

@@ -138,7 +138,11 @@ func (n *Node) openLedger() error {
 	if err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
+	if err := n.openOutbox(); err != nil {
+		return err
+	}
 	n.metrics.watch(n.app, n.doc.ChainID, c.Engine.Moniker)
+	n.metrics.watchNetwork(n.reach, n.outbox, n.doc.ChainID, c.Engine.Moniker)
 	if n.places, err = openLocator(c.Engine, n.log.With("module", "index")); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ const (
 	HeaderHeight      = "X-Tetrad-Height"      // the height at which the answer holds
 	HeaderAgeMS       = "X-Tetrad-Age-Ms"      // how long ago that height's block was made
 	HeaderToken       = "X-Tetrad-Token"       // what to send as X-Tetrad-Min-Height to see at least as much elsewhere
-	HeaderPartition   = "X-Tetrad-Partition"   // ok, suspect or minority
+	HeaderPartition   = "X-Tetrad-Partition"   // ok, suspect, minority or stalled
 	HeaderTrust       = "X-Tetrad-Trust"       // what the answer rests on: node, or proof if it carries one
 )
 
@@ -50,6 +50,7 @@ const (
 const (
 	StatusUnknown   = "unknown"    // this node has neither seen it nor a reason why it cannot come any more
 	StatusPending   = "pending"    // accepted here, not in a block yet
+	StatusQueued    = "queued"     // kept on disk here and passed on, while too little voting power is reachable for blocks
 	StatusCommitted = "committed"  // in a block, and its operations are done
 	StatusFailed    = "failed"     // in a block, and without effect: code says why
 	StatusNeverWill = "never_will" // its time is over and no block holds it
@@ -61,6 +62,14 @@ const (
 	PartitionOK       = "ok"
 	PartitionSuspect  = "suspect"
 	PartitionMinority = "minority"
+	PartitionStalled  = "stalled"
+)
+
+// What a node that is cut off does with a transaction: the query on_partition of a submission.
+const (
+	OnPartitionDefault = ""      // queue what can conflict with nothing (add, set_add, set_remove, write_last, write_multi), refuse the rest
+	OnPartitionFail    = "fail"  // refuse it at once, with no_quorum
+	OnPartitionQueue   = "queue" // keep it on disk and pass it on
 )
 
 // SubmitRequest carries one signed transaction.
@@ -72,20 +81,27 @@ type SubmitRequest struct {
 // SubmitResponse says that a transaction was taken in. Height and Code are there if it is decided already.
 type SubmitResponse struct {
 	TxID   crypto.Hash `json:"txid" doc:"The transaction's id: the hash of its body"`
-	Status string      `json:"status" enum:"pending,committed,failed" doc:"pending, unless the transaction was in a block before"`
+	Status string      `json:"status" enum:"pending,queued,committed,failed" doc:"pending, unless the transaction was in a block before, or the node is cut off and has queued it"`
 	Height uint64      `json:"height,omitempty" doc:"Height of the block that holds it"`
 	Code   uint32      `json:"code" doc:"0, or why it failed in its block"`
+
+	Partition string `json:"partition,omitempty" enum:"minority,stalled" doc:"Of a queued transaction: why, by the node's state"`
+	QueuedAt  string `json:"queued_at,omitempty" doc:"Of a queued transaction: since when, by the node's clock, RFC 3339"`
+	ExpiresAt string `json:"expires_at,omitempty" doc:"Of a queued transaction: the end of validity that its signer chose. It is judged by the time of blocks: the transaction is sure never to be committed once a block carries a later time"`
 }
 
 // TxStatus says what became of a transaction.
 type TxStatus struct {
 	TxID   crypto.Hash `json:"txid"`
-	Status string      `json:"status" enum:"unknown,pending,committed,failed,never_will"`
+	Status string      `json:"status" enum:"unknown,pending,queued,committed,failed,never_will"`
 	Height uint64      `json:"height,omitempty" doc:"Height of the block that holds it"`
 	Index  uint32      `json:"index,omitempty" doc:"Position among the block's transactions"`
 	Code   uint32      `json:"code" doc:"0, or why it failed"`
 	Op     uint32      `json:"op,omitempty" doc:"Which operation failed, counted from 1"`
 	Error  *Error      `json:"error,omitempty" doc:"What the code means"`
+
+	QueuedAt  string `json:"queued_at,omitempty" doc:"Of a queued transaction: since when"`
+	ExpiresAt string `json:"expires_at,omitempty" doc:"Of a queued transaction: its end of validity, which is judged by the time of blocks"`
 	Provable
 }
 
@@ -98,7 +114,7 @@ func (s TxStatus) Decided() bool {
 type BatchResult struct {
 	Index  int         `json:"index" doc:"Position in the batch, from 0"`
 	TxID   crypto.Hash `json:"txid"`
-	Status string      `json:"status" enum:"pending,committed,failed,refused"`
+	Status string      `json:"status" enum:"pending,queued,committed,failed,refused"`
 	Error  *Error      `json:"error,omitempty" doc:"Why it was refused"`
 }
 

@@ -17,11 +17,15 @@ type Status struct {
 	BlockAgeMS  int64       `json:"block_age_ms" doc:"How long ago that was, by the node's clock"`
 	CatchingUp  bool        `json:"catching_up" doc:"The node is fetching blocks that the others already have"`
 	Lag         uint64      `json:"lag" doc:"How many blocks it knows itself to be behind"`
-	Partition   string      `json:"partition" enum:"ok,suspect,minority" doc:"suspect: blocks are late; minority: too little voting power is reachable for new blocks"`
+	Partition   string      `json:"partition" enum:"ok,suspect,minority,stalled" doc:"suspect: blocks are late or old; minority: too little voting power is reachable for new blocks; stalled: enough of it is, and no block comes"`
+	Reachable   uint64      `json:"reachable_power" doc:"Voting power of the node itself and of the validators it hears from"`
+	TotalPower  uint64      `json:"total_power" doc:"Voting power of all validators; more than two thirds of it make a block"`
 	Peers       int         `json:"peers" doc:"How many nodes it is connected to"`
 	Validators  int         `json:"validators" doc:"How many validators have power"`
 	PoolTxs     int         `json:"pool_txs" doc:"Transactions waiting for a block"`
 	PoolBytes   int64       `json:"pool_bytes"`
+	OutboxTxs   int         `json:"outbox_txs" doc:"Transactions that the node keeps and passes on, taken in while too little voting power was reachable"`
+	OutboxBytes int64       `json:"outbox_bytes"`
 	NotReady    []string    `json:"not_ready,omitempty" doc:"Why the node should get no requests now: starting, disk low, stopping"`
 	CPUSeconds  float64     `json:"cpu_seconds" doc:"Processor time the process has used since it started"`
 	RSSBytes    int64       `json:"rss_bytes" doc:"Memory the process holds"`

@@ -11,14 +11,14 @@ import (
 // other error is logged and answered as internal. Every method gives up when its context ends.
 type Backend interface {
 	// Submit takes transactions in from a client: one result for each, in order. The node may keep the raw
-	// slices; nobody writes to them any more.
+	// slices; nobody writes to them any more. A node that is cut off queues or refuses them, as OnPartitionOf says.
 	Submit(ctx context.Context, raws [][]byte) []SubmitResult
 
 	// Simulate says what would become of a transaction in the next block (StatusCommitted or StatusFailed)
 	// without submitting it. A transaction that could not enter a block is an *Error.
 	Simulate(ctx context.Context, raw []byte) (TxStatus, error)
 
-	// Outcome says what became of a transaction: StatusUnknown, Pending, Committed or Failed. With wait it
+	// Outcome says what became of a transaction: StatusUnknown, Pending, Queued, Committed, Failed or NeverWill. With wait it
 	// returns as soon as the transaction is decided, whether or not it was known before; when the context
 	// ends first, it returns what is known by then, without an error.
 	Outcome(ctx context.Context, id crypto.Hash, wait bool) (TxStatus, error)
@@ -63,6 +63,15 @@ type SubmitResult struct {
 	// Known says that the node had the transaction before: with CodeOK it is still waiting, with
 	// CodeDuplicate it was in a block.
 	Known bool
+	// Queued is there with CodeOK where the transaction waits on disk for the network to be whole again.
+	Queued *Queued
+}
+
+// Queued says of a transaction that a node keeps it on disk and passes it on until it is decided. Times are RFC 3339.
+type Queued struct {
+	Partition string // the node's state when it was handed in
+	QueuedAt  string // since when, by the node's clock
+	ExpiresAt string // its end of validity
 }
 
 // ReadOptions chooses a state: the one after block Height, or the newest one if that is 0, once the node has
@@ -111,6 +120,20 @@ func ErrBehind(asked, head uint64) *Error {
 
 // clientKey is where a request's context keeps who sent it.
 type clientKey struct{}
+
+// onPartitionKey is where a request's context keeps what a node that is cut off is to do.
+type onPartitionKey struct{}
+
+// WithOnPartition says what a node that is cut off is to do with the transactions of a request.
+func WithOnPartition(ctx context.Context, how string) context.Context {
+	return context.WithValue(ctx, onPartitionKey{}, how)
+}
+
+// OnPartitionOf is what the request wants that a context belongs to.
+func OnPartitionOf(ctx context.Context) string {
+	how, _ := ctx.Value(onPartitionKey{}).(string)
+	return how
+}
 
 // ClientOf is the network address of the client whose request a context belongs to, without its port; empty
 // outside a request. A Backend may keep the ill-behaved apart by it.

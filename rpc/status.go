@@ -90,8 +90,11 @@ func unfit(s Status, maxLag uint64, maxAge time.Duration) []string {
 	if age := time.Duration(s.BlockAgeMS) * time.Millisecond; age > maxAge {
 		reasons = append(reasons, fmt.Sprintf("newest block is %s old, more than %s", age, maxAge))
 	}
-	if s.Partition == PartitionMinority {
+	switch s.Partition {
+	case PartitionMinority:
 		reasons = append(reasons, "too little voting power is reachable")
+	case PartitionStalled:
+		reasons = append(reasons, "the validators make no blocks")
 	}
 	return reasons
 }

@@ -350,7 +350,7 @@ func (n *Node) Status(context.Context) (rpc.Status, error) {
 	s := rpc.Status{
 		Node: n.name, ChainID: n.ledger.ChainID, GenesisHash: n.ledger.Genesis, Version: "test", Height: b.height, AppHash: b.root,
 		BlockTime:  time.UnixMilli(int64(b.timeMS)).UTC().Format(time.RFC3339Nano),
-		BlockAgeMS: 100, Partition: rpc.PartitionOK, Peers: 3, Validators: 4, PoolTxs: pool, CPUSeconds: 1, RSSBytes: 1 << 20, UptimeS: 60,
+		BlockAgeMS: 100, Partition: rpc.PartitionOK, Peers: 3, Validators: 4, Reachable: 40, TotalPower: 40, PoolTxs: pool, CPUSeconds: 1, RSSBytes: 1 << 20, UptimeS: 60,
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
