@@ -42,7 +42,8 @@ var arrows = map[string]row{
 	"client": {[]string{"rpc", "ledger", "crypto", "crypto/merkle", "client/balance", "client/stream"}, []string{
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sync", "github.com/cosmos/ics23/go", "github.com/cometbft/cometbft",
 	}},
-	"node": {[]string{"abci", "app", "rpc", "ledger/store", "ledger/store/outbox", "genesis", "ledger", "crypto"}, []string{
+	"node/plane": {[]string{"ledger", "crypto"}, []string{"github.com/libp2p/go-libp2p", "github.com/multiformats/go-multiaddr"}},
+	"node": {[]string{"abci", "app", "rpc", "node/plane", "ledger/store", "ledger/store/outbox", "genesis", "ledger", "crypto"}, []string{
 		"github.com/cometbft/cometbft", "github.com/cometbft/cometbft-db", "github.com/syndtr/goleveldb", "github.com/libp2p/go-libp2p", "github.com/spf13/viper",
 		"github.com/prometheus", "github.com/gofrs/flock", "github.com/pelletier/go-toml/v2", "golang.org/x/sys",
 	}},
