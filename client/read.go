@@ -28,6 +28,8 @@ type ReadOptions struct {
 	// Prove, if it is there, takes a document that proves the answer, or that there is none, to anybody who has the
 	// genesis hash. Only a Verified can make one.
 	Prove *Proof
+
+	least uint64 // a height that the answer must not be below, whatever the session
 }
 
 // Account reads an account; id is an address or the name of a system account.
@@ -187,7 +189,11 @@ func (c *Client) readRequest(o ReadOptions, path string) request {
 	} else {
 		r.maxAge = o.MaxAge
 	}
-	if token := c.Token(); level == rpc.ConsistencySession && token > 0 {
+	token := o.least
+	if level == rpc.ConsistencySession {
+		token = max(token, c.Token())
+	}
+	if token > 0 {
 		r.header.Set(rpc.HeaderMinHeight, strconv.FormatUint(token, 10))
 		r.query.Set("timeout", readWait.String())
 		r.patience = readWait

@@ -100,6 +100,14 @@ func (d *Draft) PutIf(path string, value []byte, version uint64) *Draft {
 	}}})
 }
 
+// Fence adds an operation that changes nothing and always succeeds. What was acknowledged to anybody before the
+// transaction was signed is in the state of the height at which it is committed.
+func (d *Draft) Fence() *Draft {
+	return d.Op(ledger.Op{Kind: &ledger.Op_Assert{Assert: &ledger.Assert{
+		That: &ledger.Assert_Height{Height: &ledger.AssertHeight{Min: 1}},
+	}}})
+}
+
 // Memo attaches a short text.
 func (d *Draft) Memo(text string) *Draft {
 	d.body.Memo = text

@@ -211,9 +211,9 @@ func proveAt[T any](ctx context.Context, v *Verified, node string, o ReadOptions
 // least is the height that an answer must not be below.
 func (v *Verified) least(o ReadOptions) uint64 {
 	if o.Height == 0 && v.levelOf(o) == rpc.ConsistencySession {
-		return v.client.Token()
+		return max(o.least, v.client.Token())
 	}
-	return 0
+	return o.least
 }
 
 func (v *Verified) levelOf(o ReadOptions) string { return cmp.Or(o.Consistency, v.client.consistency) }
