@@ -38,8 +38,9 @@ var arrows = map[string]row{
 	// The honest network of tests proves with the code that real nodes prove with.
 	"rpc/rpctest":    {[]string{"rpc", "app", "ledger", "crypto", "crypto/merkle"}, nil},
 	"client/balance": {nil, nil},
+	"client/probe":   {[]string{"client/balance", "rpc"}, nil},
 	"client/stream":  {[]string{"client/balance", "rpc", "ledger"}, nil},
-	"client": {[]string{"rpc", "ledger", "crypto", "crypto/merkle", "client/balance", "client/stream"}, []string{
+	"client": {[]string{"rpc", "ledger", "crypto", "crypto/merkle", "client/balance", "client/probe", "client/stream"}, []string{
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sync", "github.com/cosmos/ics23/go", "github.com/cometbft/cometbft",
 	}},
 	"node/plane": {[]string{"ledger", "crypto"}, []string{"github.com/libp2p/go-libp2p", "github.com/multiformats/go-multiaddr"}},
