@@ -25,6 +25,9 @@ type ReadOptions struct {
 	// MaxAge is how old the newest state may be that an answer is made of; 0: any age of a Client, the default of a
 	// Verified. What a Client compares is what the node says, what a Verified compares is what was signed.
 	MaxAge time.Duration
+	// IncludePending joins an Entry with the operations on it that wait for a block at the node that answers. Nothing
+	// of that can be proven, so a Verified refuses it.
+	IncludePending bool
 	// Prove, if it is there, takes a document that proves the answer, or that there is none, to anybody who has the
 	// genesis hash. Only a Verified can make one.
 	Prove *Proof
@@ -52,7 +55,7 @@ func (c *Client) Asset(ctx context.Context, code string, o ReadOptions) (rpc.Ass
 	return read[rpc.Asset](ctx, c, o, rpc.PathAssets, code)
 }
 
-// Entry reads a register.
+// Entry reads an entry, with what is pending if that is asked for.
 func (c *Client) Entry(ctx context.Context, namespace, path string, o ReadOptions) (rpc.Entry, error) {
 	elements := append([]string{namespace}, strings.Split(path, "/")...)
 	return read[rpc.Entry](ctx, c, o, rpc.PathEntries, elements...)
@@ -184,6 +187,9 @@ func (c *Client) readRequest(o ReadOptions, path string) request {
 		level = c.consistency
 	}
 	r.header.Set(rpc.HeaderConsistency, level)
+	if o.IncludePending {
+		r.query.Set("include_pending", "true")
+	}
 	if o.Height > 0 {
 		r.query.Set("height", strconv.FormatUint(o.Height, 10))
 	} else {

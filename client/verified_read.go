@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,9 @@ import (
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
 )
+
+// ErrPendingUnprovable is what a Verified says to ReadOptions.IncludePending.
+var ErrPendingUnprovable = errors.New("client: what no block holds cannot be proven: ask a Client for it")
 
 // accountOf is the address that an account's id means; the client computes it, whatever a node says.
 func accountOf(id string) (crypto.Address, error) {
@@ -60,6 +64,9 @@ func (v *Verified) Params(ctx context.Context, o ReadOptions) (rpc.Params, error
 // askState asks a question about the state, and makes the document that proves the answer if one is wanted.
 func askState[T any](ctx context.Context, v *Verified, o ReadOptions, q Question) (T, error) {
 	var nothing T
+	if o.IncludePending {
+		return nothing, ErrPendingUnprovable
+	}
 	if err := q.check(); err != nil {
 		return nothing, err
 	}

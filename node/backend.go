@@ -105,6 +105,20 @@ func (b backend) Read(ctx context.Context, o rpc.ReadOptions) (rpc.Snapshot, err
 	return view, nil
 }
 
+// Pending opens the newest state, and lists what waits here to be merged into an entry.
+func (b backend) Pending(ctx context.Context, name ledger.EntryName, minHeight uint64) (rpc.Snapshot, []*ledger.Transaction, bool, error) {
+	if !b.n.app.Ready() {
+		return nil, nil, false, rpc.NewError(ledger.CodeSyncing, "The node has no state yet.")
+	}
+	if minHeight > 0 {
+		if err := b.n.app.WaitHeight(ctx, minHeight); err != nil {
+			return nil, nil, false, rpc.ErrBehind(minHeight, b.n.Height())
+		}
+	}
+	view, txs, all := b.n.app.Pending(name)
+	return view, txs, all, nil
+}
+
 // heightError tells the caller which heights there are.
 func heightError(asked uint64, err error) error {
 	var pruned store.ErrPruned

@@ -27,6 +27,11 @@ type Backend interface {
 	// the node has reached MinHeight, ErrBehind.
 	Read(ctx context.Context, o ReadOptions) (Snapshot, error)
 
+	// Pending opens the newest state, once the node has reached a height, and lists the verified transactions with
+	// merging operations on an entry that wait for a block at this node, in any order; all says whether these are
+	// all that wait. What the state does not hold and has not expired is among them. It fails like Read.
+	Pending(ctx context.Context, name ledger.EntryName, minHeight uint64) (snap Snapshot, txs []*ledger.Transaction, all bool, err error)
+
 	// Prove opens the state at a height for proofs; 0 chooses the newest height that can be proven. That is a
 	// height below the newest block's, whose header holds the state's root; to have reached MinHeight means that
 	// MinHeight can be proven. It fails with ErrUnprovable, ErrUnproven or

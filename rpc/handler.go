@@ -61,6 +61,7 @@ func newServer(b Backend, o Options) *server {
 		batching: make(chan struct{}, min(batchesMax, o.RequestsMax)),
 		listing:  make(chan struct{}, listsMax),
 		reading:  make(chan struct{}, o.StreamsMax),
+		pending:  make(chan struct{}, pendingReadsMax),
 	}
 	s.events = newEventBlocks(s.readEventBlock)
 	return s

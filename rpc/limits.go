@@ -27,6 +27,10 @@ const (
 	// of a processor and megabytes of memory.
 	listsMax = 8
 
+	// pendingReadsMax bounds the looks at entries with what is pending that are worked on at once: each executes up
+	// to ledger.PendingOpsMax operations.
+	pendingReadsMax = 4
+
 	// WaitMax is the longest a request may be kept waiting: less than what proxies give up at.
 	WaitMax = 60 * time.Second
 	// waitDefault is for requests that name no timeout of their own.

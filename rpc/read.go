@@ -45,23 +45,33 @@ func registerRead[In, Out any, P interface {
 }](s *server, api huma.API, o huma.Operation, read func(Snapshot, P) (Out, error),
 ) {
 	huma.Register(api, o, func(ctx context.Context, in *In) (*answer[Out], error) {
-		if P(in).freshness().Proof {
-			return proved[P, Out, Q](ctx, s, o.OperationID, in, read)
-		}
-		snap, err := s.open(ctx, P(in).freshness())
-		if err != nil {
-			return nil, s.asError(err, "open the state")
-		}
-		defer snap.Close()
-		if err := s.young(P(in).freshness(), snap.Height(), snap.TimeMS()); err != nil {
-			return nil, err
-		}
-		body, err := read(snap, in)
-		if err != nil {
-			return nil, s.asError(err, o.OperationID)
-		}
-		return answered(s, snap.Height(), snap.TimeMS(), body), nil
+		return served[P, Out, Q](ctx, s, o.OperationID, in, read)
 	})
+}
+
+// served answers a read from the state that it asks for, with a proof if it asks for one.
+func served[P interface{ freshness() *Freshness }, Out any, Q interface {
+	*Out
+	attach(*Proof)
+}](ctx context.Context, s *server, doing string, in P, read func(Snapshot, P) (Out, error),
+) (*answer[Out], error) {
+	f := in.freshness()
+	if f.Proof {
+		return proved[P, Out, Q](ctx, s, doing, in, read)
+	}
+	snap, err := s.open(ctx, f)
+	if err != nil {
+		return nil, s.asError(err, "open the state")
+	}
+	defer snap.Close()
+	if err := s.young(f, snap.Height(), snap.TimeMS()); err != nil {
+		return nil, err
+	}
+	body, err := read(snap, in)
+	if err != nil {
+		return nil, s.asError(err, doing)
+	}
+	return answered(s, snap.Height(), snap.TimeMS(), body), nil
 }
 
 // proved is an answer with every leaf that it was computed from. It repeats the reading on leaves it can prove,

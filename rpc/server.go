@@ -41,6 +41,7 @@ type server struct {
 	working  chan struct{} // a slot for each request being worked on
 	waiting  chan struct{} // a slot for each request that may wait
 	batching chan struct{} // a slot for each batch being taken in, on top of its working slot
+	pending  chan struct{} // a slot for each entry being joined with what is pending, likewise
 	listing  chan struct{} // a slot for each list of entries being read, on top of its working slot
 	reading  chan struct{} // a slot for each stream of events
 	events   *eventBlocks  // what the streams carry

@@ -41,7 +41,7 @@ func (s *server) registerState(api huma.API) {
 	registerRead(s, api, op("history", PathAccounts+"/{id}/history", "The transactions of an account, newest first"), readHistory)
 	registerRead(s, api, op("asset", PathAssets+"/{code}", "An asset and its supply"), readAsset)
 	registerRead(s, api, op("entries", PathEntries+"/{namespace}", "The entries of an account's namespace, in order of their paths"), s.listEntries)
-	registerRead(s, api, op("entry", PathEntries+"/{namespace}/{path}", "An entry of an account's namespace"), readEntry)
+	huma.Register(api, op("entry", PathEntries+"/{namespace}/{path}", "An entry of an account's namespace"), s.entry)
 	registerRead(s, api, op("validators", PathValidators, "All validators"), readValidators)
 	registerRead(s, api, op("params", PathParams, "The network's parameters"), readParams)
 }

@@ -3,6 +3,7 @@ package rpctest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -192,6 +193,24 @@ func (n *Node) Read(ctx context.Context, o rpc.ReadOptions) (rpc.Snapshot, error
 		return nil, err
 	}
 	return snapshot{b}, nil
+}
+
+// Pending implements rpc.Backend: all transactions that wait are at every node.
+func (n *Node) Pending(ctx context.Context, name ledger.EntryName, minHeight uint64) (rpc.Snapshot, []*ledger.Transaction, bool, error) {
+	snap, err := n.Read(ctx, rpc.ReadOptions{MinHeight: minHeight})
+	if err != nil {
+		return nil, nil, false, err
+	}
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var txs []*ledger.Transaction
+	for _, t := range l.pool {
+		if slices.Contains(t.Merges(), name) {
+			txs = append(txs, t)
+		}
+	}
+	return snap, txs, true, nil
 }
 
 // Prove implements rpc.Backend.
