@@ -66,6 +66,12 @@ func (c *Client) Validators(ctx context.Context, o ReadOptions) (rpc.Validators,
 	return read[rpc.Validators](ctx, c, o, rpc.PathValidators)
 }
 
+// Node reads what is registered of a validator's node; validator is its id. The error is node_not_found where
+// nothing is.
+func (c *Client) Node(ctx context.Context, validator string, o ReadOptions) (rpc.Node, error) {
+	return read[rpc.Node](ctx, c, o, rpc.PathNodes, validator)
+}
+
 // Params reads the network's parameters.
 func (c *Client) Params(ctx context.Context, o ReadOptions) (rpc.Params, error) {
 	return read[rpc.Params](ctx, c, o, rpc.PathParams)

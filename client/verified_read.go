@@ -56,6 +56,12 @@ func (v *Verified) Validators(ctx context.Context, o ReadOptions) (rpc.Validator
 	return askState[rpc.Validators](ctx, v, o, Question{What: AskValidators})
 }
 
+// Node reads what is registered of a validator's node, or proves that nothing is: the error is then the API's
+// node_not_found. validator is its id.
+func (v *Verified) Node(ctx context.Context, validator string, o ReadOptions) (rpc.Node, error) {
+	return askState[rpc.Node](ctx, v, o, Question{What: AskNode, Validator: validator})
+}
+
 // Params reads the network's parameters.
 func (v *Verified) Params(ctx context.Context, o ReadOptions) (rpc.Params, error) {
 	return askState[rpc.Params](ctx, v, o, Question{What: AskParams})
@@ -245,12 +251,47 @@ func buildValidators(p *proven) (rpc.Validators, error) {
 		if err != nil {
 			return out, err
 		}
-		key := crypto.PublicKey{Type: val.KeyType, Bytes: val.PublicKey}
-		out.Validators = append(out.Validators, rpc.Validator{
-			ID: id.String(), Name: val.Name, Key: key.String(), Power: val.Power, Faults: val.Faults, LastFaultHeight: val.LastFaultHeight,
-		})
+		node, err := provenNode(p, id)
+		if err != nil {
+			return out, err
+		}
+		out.Validators = append(out.Validators, rpc.DescribeValidator(id, &val, node))
 		out.TotalPower += val.Power
 	}
 	slices.SortStableFunc(out.Validators, func(a, b rpc.Validator) int { return cmp.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// provenNode gives what is registered of a validator's node, nil for nothing.
+func provenNode(p *proven, id crypto.ValidatorID) (*ledger.Node, error) {
+	leaf, err := p.element(ledger.KeyNode(id))
+	if err != nil {
+		return nil, err
+	}
+	n, found, err := decoded(leaf, ledger.DecodeNode)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &n, nil
+}
+
+func buildNode(p *proven, validator string) (rpc.Node, error) {
+	id, err := crypto.ParseValidatorID(validator)
+	if err != nil {
+		return rpc.Node{}, err
+	}
+	leaf, err := p.asked(ledger.KeyNode(id))
+	if err != nil {
+		return rpc.Node{}, err
+	}
+	n, found, err := decoded(leaf, ledger.DecodeNode)
+	if err == nil && !found {
+		err = rpc.NewError(ledger.CodeNodeNotFound, "Validator %s has registered no node; that is proven.", id)
+	}
+	if err != nil {
+		return rpc.Node{}, err
+	}
+	out := rpc.DescribeNode(id, &n)
+	out.Height, out.Verified = p.height, true
 	return out, nil
 }

@@ -212,6 +212,13 @@ type Validator struct {
 	Power           uint64 `json:"power"`
 	Faults          uint64 `json:"faults" doc:"How often it was caught misbehaving"`
 	LastFaultHeight uint64 `json:"last_fault_height,omitempty"`
+
+	Operator      string   `json:"operator,omitempty" doc:"The account that speaks for the validator's node"`
+	ServiceKey    string   `json:"service_key,omitempty" doc:"The key for what its node signs outside consensus, as type:hex"`
+	Region        string   `json:"region,omitempty" doc:"Where its node stands, by the word of validators with more than two thirds of the power"`
+	RegionClaimed string   `json:"region_claimed,omitempty" doc:"Where its operator says it stands"`
+	URLs          []string `json:"urls,omitempty" doc:"Where its node's HTTP API answers"`
+	Plane         string   `json:"plane,omitempty" doc:"Multiaddr of its node's app plane"`
 }
 
 // Validators is the whole set, those without power included.

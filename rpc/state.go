@@ -43,6 +43,7 @@ func (s *server) registerState(api huma.API) {
 	registerRead(s, api, op("entries", PathEntries+"/{namespace}", "The entries of an account's namespace, in order of their paths"), s.listEntries)
 	huma.Register(api, op("entry", PathEntries+"/{namespace}/{path}", "An entry of an account's namespace"), s.entry)
 	registerRead(s, api, op("validators", PathValidators, "All validators"), readValidators)
+	registerRead(s, api, op("node", PathNodes+"/{validator}", "What is registered of a validator's node"), readNode)
 	registerRead(s, api, op("params", PathParams, "The network's parameters"), readParams)
 }
 
@@ -204,10 +205,15 @@ func readValidators(snap Snapshot, _ *plainInput) (Validators, error) {
 		if err != nil {
 			return Validators{}, err
 		}
-		key := crypto.PublicKey{Type: v.KeyType, Bytes: v.PublicKey}
-		out.Validators = append(out.Validators, Validator{
-			ID: id.String(), Name: v.Name, Key: key.String(), Power: v.Power, Faults: v.Faults, LastFaultHeight: v.LastFaultHeight,
-		})
+		n, found, err := get(snap, ledger.KeyNode(id), ledger.DecodeNode)
+		if err != nil {
+			return Validators{}, err
+		}
+		node := &n
+		if !found {
+			node = nil
+		}
+		out.Validators = append(out.Validators, DescribeValidator(id, &v, node))
 		out.TotalPower += v.Power
 	}
 	slices.SortStableFunc(out.Validators, func(a, b Validator) int { return cmp.Compare(a.Name, b.Name) })

@@ -77,14 +77,32 @@ func genesisOps() []ledger.GenesisOp {
 			To: to[:], Asset: usd[:], Amount: ledger.Amount{Lo: 100_000_000}.Bytes(),
 		}}}})
 	}
+	var nodes []ledger.GenesisOp
 	for i := range 4 {
 		name := fmt.Sprintf("node%d", i)
 		key := crypto.DevKey("validator-" + name).Public()
 		ops = append(ops, ledger.GenesisOp{Actor: ledger.GovAddress, Op: ledger.Op{Kind: &ledger.Op_SetValidator{SetValidator: &ledger.SetValidator{
-			KeyType: uint32(key.Type), PublicKey: key.Bytes, Power: 10, Name: name,
+			KeyType: uint32(key.Type), PublicKey: key.Bytes, Power: 10, Name: name, Operator: operator(i),
+		}}}})
+		id := crypto.ValidatorIDOf(key.Type, key.Bytes)
+		nodes = append(nodes, ledger.GenesisOp{Actor: ledger.GovAddress, Op: ledger.Op{Kind: &ledger.Op_SetNode{SetNode: &ledger.SetNode{
+			Validator: id[:], ServiceKey: crypto.DevKey("service-" + name).Public().Bytes,
 		}}}})
 	}
-	return ops
+	nodes[0].Op.GetSetNode().Region, nodes[0].Op.GetSetNode().Plane = "eu/de", "/ip4/127.0.0.1/tcp/26659"
+	return append(ops, nodes...)
+}
+
+// operator is the account that operates a validator: operator0 and so on.
+func operator(i int) []byte {
+	a := Address(fmt.Sprintf("operator%d", i))
+	return a[:]
+}
+
+// ValidatorID is the id of a validator of the genesis, by its name.
+func ValidatorID(name string) crypto.ValidatorID {
+	key := crypto.DevKey("validator-" + name).Public()
+	return crypto.ValidatorIDOf(key.Type, key.Bytes)
 }
 
 // Address is the account of a name.
