@@ -86,12 +86,14 @@ func (e *UnknownOutcomeError) Unwrap() error { return e.Last }
 // asked, so that nobody can tell which state is the newest.
 var ErrNoQuorum = errors.New("too few validators can be asked for the newest state")
 
-// NoQuorumError lists what was in the way. It is an ErrNoQuorum.
+// NoQuorumError lists what was in the way. It is an ErrNoQuorum, and an ErrNoNode if no node answered at all.
 type NoQuorumError struct {
 	Have, Total uint64 // voting power that attested, of all; zero if nobody's attestation counted
 	Why         string // beside what nodes did
 	Attempts    []*NodeError
 	Fence       error // why a transaction of one's own did not help; nil: none was tried
+
+	heard bool // a node answered, if only to refuse
 }
 
 // Error says how much power there was, and what each of the other nodes did.
@@ -112,8 +114,10 @@ func (e *NoQuorumError) Error() string {
 	return text
 }
 
-// Is makes it an ErrNoQuorum.
-func (e *NoQuorumError) Is(target error) bool { return target == ErrNoQuorum }
+// Is makes it an ErrNoQuorum, and an ErrNoNode if no node answered.
+func (e *NoQuorumError) Is(target error) bool {
+	return target == ErrNoQuorum || target == ErrNoNode && !e.heard
+}
 
 // Unwrap gives what each node did.
 func (e *NoQuorumError) Unwrap() []error {

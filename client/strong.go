@@ -187,6 +187,9 @@ func (s *Strong) begin(ctx context.Context, o ReadOptions) (index, ReadOptions, 
 // strongly answers a question about the state.
 func strongly[T any](ctx context.Context, s *Strong, o ReadOptions, q Question) (T, error) {
 	var nothing T
+	if o.IncludePending {
+		return nothing, ErrPendingUnprovable
+	}
 	if err := q.check(); err != nil {
 		return nothing, err
 	}

@@ -13,7 +13,7 @@ import (
 func (s *Strong) fenceAt(ctx context.Context, cause error) (index, error) {
 	var none *NoQuorumError
 	if !errors.As(cause, &none) {
-		none = &NoQuorumError{Why: cause.Error()}
+		none = &NoQuorumError{Why: cause.Error(), heard: true}
 	}
 	if s.fence == nil {
 		return index{}, none

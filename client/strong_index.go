@@ -83,6 +83,7 @@ type round struct {
 	accepted []attested
 	failed   []*NodeError
 	keyless  *registerError // the keys could not be read
+	heardOf  bool           // a node answered
 }
 
 // newRound draws a nonce and asks everybody at once.
@@ -146,15 +147,18 @@ func (r *round) run(ctx context.Context) (index, error) {
 
 // take notes an answer and tells whether it counts.
 func (r *round) take(a attested) bool {
+	var silent *NodeError
+	mute := errors.As(a.err, &silent)
+	r.heardOf = r.heardOf || !mute
 	if a.err == nil {
 		r.accepted = append(r.accepted, a)
 		return true
 	}
 	if errors.As(a.err, &r.keyless) {
+		r.heardOf = true
 		return false
 	}
-	var silent *NodeError
-	if !errors.As(a.err, &silent) {
+	if !mute {
 		silent = &NodeError{Endpoint: a.node, Err: a.err}
 	}
 	r.failed = append(r.failed, silent)
@@ -273,7 +277,7 @@ func (r *round) await(ctx context.Context, height uint64) chan waited {
 
 // noQuorum says what there was instead.
 func (r *round) noQuorum(why string) error {
-	e := &NoQuorumError{Attempts: r.failed, Why: why}
+	e := &NoQuorumError{Attempts: r.failed, Why: why, heard: r.heardOf}
 	if r.keyless != nil {
 		e.Why = r.keyless.Error()
 	}

@@ -16,6 +16,7 @@ type link struct {
 	*client.Client
 	reads    reader           // answers queries
 	verified *client.Verified // nil unless something is to be proven
+	strong   *client.Strong   // nil unless validators are asked; then verified is its own
 	chain    chainIdentity
 	session  *session
 }
