@@ -38,6 +38,9 @@ type Options struct {
 	Consistency string
 	// MinHeight is the session token to begin with, as Token returned it in an earlier run.
 	MinHeight uint64
+	// OnPartition is what a node that is cut off is to do with transactions: rpc.OnPartitionFail, OnPartitionQueue,
+	// or "", with which it queues those that can conflict with nothing.
+	OnPartition string
 	// Policy is how nodes are chosen; "": balance.EWMA.
 	Policy balance.Policy
 	// NoHedge keeps requests from going to a second node beside one that is slow.
@@ -54,6 +57,7 @@ type Client struct {
 	http        *http.Client
 	timeout     time.Duration
 	consistency string
+	onPartition string
 	endpoints   *endpoints
 	session     *session
 }
@@ -66,6 +70,11 @@ func New(o Options) (*Client, error) {
 	case rpc.ConsistencySession, rpc.ConsistencyEventual:
 	default:
 		return nil, errors.New("client: consistency must be eventual or session; the other levels are not served yet")
+	}
+	switch o.OnPartition {
+	case rpc.OnPartitionDefault, rpc.OnPartitionFail, rpc.OnPartitionQueue:
+	default:
+		return nil, errors.New("client: on partition is fail or queue")
 	}
 	if o.Timeout == 0 {
 		o.Timeout = timeoutDefault
@@ -86,7 +95,7 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	return &Client{
-		http: sender, timeout: o.Timeout, consistency: o.Consistency,
+		http: sender, timeout: o.Timeout, consistency: o.Consistency, onPartition: o.OnPartition,
 		endpoints: nodes, session: newSession(o.MinHeight, nodes.all()),
 	}, nil
 }

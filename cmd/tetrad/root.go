@@ -21,6 +21,8 @@ type cli struct {
 	home    string // as asked for; see clientHome for where keys and client.toml are
 	output  string // table or json
 
+	onPartition string // what a node that is cut off is to do with transactions, from --on-partition
+
 	client *clientHome // loaded on first use by loadClientHome
 	fromFD []byte      // passphrase read from --passphrase-fd
 
