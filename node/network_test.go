@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,8 +36,8 @@ type network struct {
 	nonce  uint64
 }
 
-// newNetwork writes a network on free ports and starts it.
-func newNetwork(t *testing.T, validators int, libp2p bool) *network {
+// newNetwork writes a network on free ports and starts it, or only the nodes that are named.
+func newNetwork(t *testing.T, validators int, libp2p bool, only ...int) *network {
 	t.Helper()
 	layout, err := Testnet(TestnetSpec{
 		Dir: filepath.Join(t.TempDir(), "net"), Validators: validators, BasePort: freePorts(t, validators), ChainID: "test", LibP2P: libp2p,
@@ -51,7 +52,9 @@ func newNetwork(t *testing.T, validators int, libp2p bool) *network {
 		}
 	})
 	for i := range n.nodes {
-		n.start(i, nil)
+		if len(only) == 0 || slices.Contains(only, i) {
+			n.start(i, nil)
+		}
 	}
 	return n
 }

@@ -213,7 +213,7 @@ func (n *Node) promised(id crypto.Hash, pooled bool) (rpc.TxStatus, bool) {
 		return rpc.DecidedStatus(ledger.Receipt{
 			Txid: id[:], Height: final.Height, Index: final.Index, Code: final.Code, Op: final.Op,
 		}), true
-	case pooled && !cut(n.reach.partition()):
+	case pooled && n.reach.partition() == rpc.PartitionOK:
 		return status, false // it is on its way like any other
 	default:
 		status.Status = rpc.StatusQueued

@@ -108,7 +108,7 @@ func (n *Node) look(p patience, log *slog.Logger) {
 			level = slog.LevelWarn
 		}
 		log.Log(context.Background(), level, "this node's view of the network has changed", "was", before, "is", state,
-			"reachable_power", s.Reachable, "total_power", s.Total, "block_age", s.Age.Truncate(time.Millisecond))
+			"reachable_power", s.Reachable, "total_power", s.Total, "block_age_ms", s.Age.Milliseconds())
 	}
 }
 
@@ -168,7 +168,7 @@ func (r *reach) listen(sw cmtp2p.Switcher, ask bool, log *slog.Logger) (heard []
 			continue
 		}
 		if r.silent[id]++; r.silent[id] >= silentMax {
-			log.Warn("dropping a connection over which nothing comes", "peer", id, "silent", idle.Truncate(time.Second))
+			log.Warn("dropping a connection over which nothing comes", "peer", id, "silent_s", int(idle.Seconds()))
 			sw.StopPeerForError(p, "nothing comes over the connection")
 			delete(r.silent, id)
 		}
