@@ -52,7 +52,7 @@ func (c *Client) Events(ctx context.Context, after rpc.EventID, f EventFilter) i
 	return func(yield func(Event, error) bool) {
 		var next Event
 		o := stream.Options{
-			Balancer: c.endpoints.Balancer, HTTP: c.http, Query: f.query(), After: after,
+			Balancer: c.endpoints.Balancer, HTTP: c.http, Query: f.query(), After: after, Connect: c.timeout,
 			Check: func(f stream.Frame) (err error) {
 				next, err = decodeEvent(f)
 				return err

@@ -31,9 +31,13 @@ type Options struct {
 	After rpc.EventID
 	// Check looks at an event before it is passed on. What it finds wrong is the node's fault. Nil: nothing is.
 	Check func(Frame) error
+	// Begun is told when a node begins to send, with the header of its answer. Nil: nobody is.
+	Begun func(node string, header http.Header)
 	// Patience is for how long all nodes may be away in the middle of a stream; 0: for ever. Where none can be
 	// reached in the beginning, Follow ends at once.
 	Patience time.Duration
+	// Connect is how long a node may take to begin; 0: connectMax.
+	Connect time.Duration
 	// Silence and Still replace silenceMax and stillMax, for tests.
 	Silence, Still time.Duration
 }
@@ -69,6 +73,9 @@ func (e *NobodyError) Unwrap() []error {
 // stream; it returns the reason. Signs of life, ids without an event and the end of a node's stream are passed on as
 // well; what they mean has been dealt with.
 func Follow(ctx context.Context, o Options, each func(node string, f Frame) error) error {
+	if o.Connect == 0 {
+		o.Connect = connectMax
+	}
 	if o.Silence == 0 {
 		o.Silence = silenceMax
 	}
@@ -172,7 +179,7 @@ func (f *follower) round(ctx context.Context) error {
 func (f *follower) serve(reader context.Context, node string) (served bool, err error) {
 	ctx, cancel := context.WithCancelCause(reader)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(connectMax, func() { cancel(errSilent) })
+	watchdog := time.AfterFunc(f.o.Connect, func() { cancel(errSilent) })
 	defer watchdog.Stop()
 	trip := f.o.Balancer.Begin(node)
 	outcome := balance.Silent
@@ -192,6 +199,9 @@ func (f *follower) serve(reader context.Context, node string) (served bool, err 
 	}
 	defer resp.Body.Close()
 	f.begun, f.alive = true, time.Now()
+	if f.o.Begun != nil {
+		f.o.Begun(node, resp.Header)
+	}
 	watchdog.Reset(f.o.Silence)
 	outcome, err = f.read(node, NewReader(resp.Body), watchdog)
 	return true, err

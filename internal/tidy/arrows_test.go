@@ -44,11 +44,13 @@ var arrows = map[string]row{
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sync", "github.com/cosmos/ics23/go", "github.com/cometbft/cometbft",
 	}},
 	"node/plane": {[]string{"ledger", "crypto"}, []string{"github.com/libp2p/go-libp2p", "github.com/multiformats/go-multiaddr"}},
+	// The gateway's tests put the client before it.
+	"gateway": {[]string{"client/balance", "client/probe", "client/stream", "rpc", "ledger"}, nil},
 	"node": {[]string{"abci", "app", "rpc", "node/plane", "ledger/store", "ledger/store/outbox", "genesis", "ledger", "crypto"}, []string{
 		"github.com/cometbft/cometbft", "github.com/cometbft/cometbft-db", "github.com/syndtr/goleveldb", "github.com/libp2p/go-libp2p", "github.com/spf13/viper",
 		"github.com/prometheus", "github.com/gofrs/flock", "github.com/pelletier/go-toml/v2", "golang.org/x/sys",
 	}},
-	"cmd/tetrad": {[]string{"node", "client", "rpc", "genesis", "ledger", "crypto"}, []string{
+	"cmd/tetrad": {[]string{"node", "client", "client/balance", "gateway", "rpc", "genesis", "ledger", "crypto"}, []string{
 		"github.com/spf13/cobra", "github.com/spf13/viper", "github.com/jedib0t/go-pretty/v6",
 		"golang.org/x/term", "golang.org/x/sys", "github.com/pelletier/go-toml/v2",
 	}},
