@@ -104,8 +104,8 @@ func (n *Node) look(p patience, log *slog.Logger) {
 		default:
 		}
 		level := slog.LevelInfo
-		if cut(state) {
-			level = slog.LevelWarn
+		if cut(state) && (s.Seen || s.Quiet >= p.Suspect) {
+			level = slog.LevelWarn // a node that has just been started is alone for a moment
 		}
 		log.Log(context.Background(), level, "this node's view of the network has changed", "was", before, "is", state,
 			"reachable_power", s.Reachable, "total_power", s.Total, "block_age_ms", s.Age.Milliseconds())

@@ -47,7 +47,7 @@ func report(text []byte) (balance.Report, error) {
 		return balance.Report{}, fmt.Errorf("it answered what is no status: %v", err)
 	}
 	return balance.Report{
-		Height: s.Height, CatchingUp: s.CatchingUp, Minority: s.Partition == rpc.PartitionMinority,
+		Height: s.Height, CatchingUp: s.CatchingUp, Minority: s.Partition == rpc.PartitionMinority || s.Partition == rpc.PartitionStalled,
 		NotReady: len(s.NotReady) > 0, Region: s.Region,
 	}, nil
 }
