@@ -139,6 +139,11 @@ func (s *Strong) Validators(ctx context.Context, o ReadOptions) (rpc.Validators,
 	return strongly[rpc.Validators](ctx, s, o, Question{What: AskValidators})
 }
 
+// Node reads what is registered of a validator's node.
+func (s *Strong) Node(ctx context.Context, validator string, o ReadOptions) (rpc.Node, error) {
+	return strongly[rpc.Node](ctx, s, o, Question{What: AskNode, Validator: validator})
+}
+
 // Params reads the network's parameters.
 func (s *Strong) Params(ctx context.Context, o ReadOptions) (rpc.Params, error) {
 	return strongly[rpc.Params](ctx, s, o, Question{What: AskParams})

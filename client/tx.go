@@ -108,6 +108,16 @@ func (d *Draft) Fence() *Draft {
 	}}})
 }
 
+// SetNode registers a validator's node, or replaces what was registered; the actor operates the validator.
+func (d *Draft) SetNode(set ledger.SetNode) *Draft {
+	return d.Op(ledger.Op{Kind: &ledger.Op_SetNode{SetNode: &set}})
+}
+
+// ApproveRegion agrees with a node's claim for every validator that the actor operates.
+func (d *Draft) ApproveRegion(validator crypto.ValidatorID, region string) *Draft {
+	return d.Op(ledger.Op{Kind: &ledger.Op_ApproveRegion{ApproveRegion: &ledger.ApproveRegion{Validator: validator[:], Region: region}}})
+}
+
 // Memo attaches a short text.
 func (d *Draft) Memo(text string) *Draft {
 	d.body.Memo = text

@@ -296,3 +296,26 @@ func TestServiceKey(t *testing.T) {
 		t.Errorf("no key in it: %v", err)
 	}
 }
+
+// TestNewServiceKey: the new key is another one, the old one is kept, and where there is no home none is made.
+func TestNewServiceKey(t *testing.T) {
+	dir := home(t, InitSpec{})
+	before, err := ReadServiceKey(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := NewServiceKey(dir)
+	if err != nil || after.Equal(before) {
+		t.Fatalf("%s after %s: %v", after, before, err)
+	}
+	if read, err := ReadServiceKey(dir); err != nil || !read.Equal(after) {
+		t.Errorf("read back: %s, %v", read, err)
+	}
+	old, err := loadServiceKey(filepath.Join(dir, "config", ServiceKeyFile+".old"))
+	if err != nil || !publicHalf(old).Equal(before) {
+		t.Errorf("the old one: %v", err)
+	}
+	if _, err := NewServiceKey(filepath.Join(dir, "elsewhere")); err == nil {
+		t.Error("a key without a home")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	cmtcrypto "github.com/cometbft/cometbft/crypto"
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
@@ -55,6 +56,36 @@ func loadServiceKey(path string) (cmtcrypto.PrivKey, error) {
 		return nil, fmt.Errorf("%s holds a key of type %s; service keys are ed25519", path, key.PrivKey.Type())
 	}
 	return key.PrivKey, nil
+}
+
+// ReadServiceKey is the public half of the service key in a node's home.
+func ReadServiceKey(home string) (crypto.PublicKey, error) {
+	key, err := loadServiceKey(filepath.Join(home, "config", ServiceKeyFile))
+	if err != nil {
+		return crypto.PublicKey{}, err
+	}
+	return publicHalf(key), nil
+}
+
+// NewServiceKey makes a new service key in a node's home and keeps the old one beside it, under the same name with
+// ".old". The old one is renamed first: after a crash in between, the node has none and says so.
+func NewServiceKey(home string) (crypto.PublicKey, error) {
+	path := filepath.Join(home, "config", ServiceKeyFile)
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return crypto.PublicKey{}, fmt.Errorf("%s is no node's home: %w", home, err)
+	}
+	key := cmted25519.GenPrivKey()
+	data, err := cmtjson.MarshalIndent(&cmtp2p.NodeKey{PrivKey: key}, "", "  ")
+	if err != nil {
+		return crypto.PublicKey{}, fmt.Errorf("write the service key: %w", err)
+	}
+	if err := os.Rename(path, path+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return crypto.PublicKey{}, fmt.Errorf("keep the old service key: %w", err)
+	}
+	if err := writeNew(path, data, 0o600); err != nil {
+		return crypto.PublicKey{}, fmt.Errorf("write %s: %w", path, err)
+	}
+	return publicHalf(key), nil
 }
 
 // loadValidator reads the validator's key and what it signed last. CometBFT's own loader ends the process

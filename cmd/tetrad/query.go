@@ -60,7 +60,7 @@ anybody who has the genesis hash: 'tetrad verify proof' checks it offline.`,
 	f.StringVar(&q.from, "from", "", "with strong: a key that signs a transaction without effect to find the newest state, where attestations do not suffice (default client.toml's default_key, in a test keyring)")
 	f.Uint64Var(&q.height, "height", 0, "read the state after this block instead of the newest")
 	cmd.AddCommand(newQueryAccount(c, &q), newQueryBalance(c, &q), newQueryAsset(c, &q), newQuerySupply(c, &q),
-		newQueryEntry(c, &q), newQueryEntries(c, &q), newQueryValidators(c, &q), newQueryParams(c, &q), newQueryBlock(c, &q))
+		newQueryEntry(c, &q), newQueryEntries(c, &q), newQueryValidators(c, &q), newQueryNode(c, &q), newQueryParams(c, &q), newQueryBlock(c, &q))
 	cmd.AddCommand(newQueryHistory(c, &q))
 	addKeyringFlag(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("from", completeKeys)

@@ -25,6 +25,7 @@ Amounts are a number and an asset, such as 12.50usd. Accounts are addresses or t
 	}
 	cmd.AddCommand(newTxTransfer(c), newTxAccount(c), newTxAsset(c), newTxPut(c),
 		newTxAdd(c), newTxSetAdd(c), newTxSetRemove(c), newTxWriteLast(c), newTxWriteMulti(c),
+		newTxSetNode(c), newTxApproveRegion(c),
 		newTxSend(c), newTxSign(c), newTxBroadcast(c), newTxStatus(c), newTxReceipt(c))
 	addKeyringFlag(cmd)
 	return cmd

@@ -19,6 +19,7 @@ type reader interface {
 	Entry(ctx context.Context, namespace, path string, o client.ReadOptions) (rpc.Entry, error)
 	Entries(ctx context.Context, namespace, prefix string, o client.ReadOptions) (rpc.Entries, error)
 	Validators(ctx context.Context, o client.ReadOptions) (rpc.Validators, error)
+	Node(ctx context.Context, validator string, o client.ReadOptions) (rpc.Node, error)
 	Params(ctx context.Context, o client.ReadOptions) (rpc.Params, error)
 	History(ctx context.Context, id string, o client.HistoryOptions) (rpc.History, error)
 	ReadBlock(ctx context.Context, receipts string, o client.ReadOptions) (rpc.Block, error)
