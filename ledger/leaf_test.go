@@ -19,6 +19,8 @@ func someLeaves() map[string]struct{ key, leaf []byte } {
 		Lanes:  []LaneState{{ID: 1, Seq: 2}, {ID: 9, Seq: 1}}, LogCount: 3, LogHead: crypto.Sum([]byte("head")),
 		Balances: []Balance{{Asset: usd, Amount: Amount{Lo: 1250}}},
 	}
+	barred := account
+	barred.Equivocation = Equivocation{Count: 2, Height: 9, Barred: true}
 	asset := Asset{Code: "usd", Scale: 2, Issuer: alice.address, MaxSupply: SupplyMax, Supply: Amount{Lo: 1250}}
 	entry := Entry{Version: 7, ModifiedHeight: 3, Value: []byte("blue")}
 	counter := Entry{Kind: KindCounter, Sum: Sum{Negative: true, Magnitude: Amount{Hi: 1, Lo: 5}}}
@@ -36,6 +38,7 @@ func someLeaves() map[string]struct{ key, leaf []byte } {
 	namespace := Namespace{Entries: 300}
 	return map[string]struct{ key, leaf []byte }{
 		"account":    {KeyAccount(alice.address), account.Append(nil)},
+		"barred":     {KeyAccount(alice.address), barred.Append(nil)},
 		"page":       {KeyPage(alice.address, 1), AppendPage(nil, account.Balances)},
 		"asset":      {KeyAsset(usd), asset.Append(nil)},
 		"entry":      {KeyEntry(alice.address, "config/colour"), entry.Append(nil)},
@@ -137,6 +140,9 @@ func TestLeafBounds(t *testing.T) {
 		"account asset twice":    {PrefixAccount, encode(Account{Balances: twice}), "two balances of one asset"},
 		"account most members":   {PrefixAccount, encode(Account{Policy: Policy{Threshold: 1, Members: make([]Member, 32)}}), ""},
 		"account many members":   {PrefixAccount, encode(Account{Policy: Policy{Threshold: 1, Members: make([]Member, 33)}}), "33 policy members, at most 32 allowed"},
+		"account no proof":       {PrefixAccount, append([]byte{equivocationVersion}, make([]byte, 60)...), "an equivocation without a proof"},
+		"account half barred":    {PrefixAccount, append([]byte{equivocationVersion, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 2}, encode(Account{})[1:]...), "neither barred nor not"},
+		"account barred":         {PrefixAccount, append([]byte{equivocationVersion, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1}, encode(Account{})[1:]...), ""},
 		"account no members":     {PrefixAccount, encode(Account{Policy: Policy{Threshold: 1}}), "policy has a threshold and no members"},
 		"page full":              {PrefixPage, AppendPage(nil, balances(32)), ""},
 		"page too full":          {PrefixPage, AppendPage(nil, balances(33)), "33 balances, at most 32 allowed"},

@@ -44,6 +44,10 @@ const (
 	// made on one side of a partition before anything is committed.
 	LastDepthAhead = 1024
 
+	// EvidenceBytesMax lets two transactions fit into a third that proves something of them. Of larger ones nobody
+	// could, so that nobody is shown them before they are in a block.
+	EvidenceBytesMax = 32000
+
 	// PendingOpsMax bounds the operations that one look at an entry with what is pending executes: some ten
 	// milliseconds for the largest sets.
 	PendingOpsMax = 4096

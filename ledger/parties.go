@@ -6,8 +6,8 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 )
 
-// Parties lists the accounts that take part in a transaction, each once: those that act, those that transfers go to
-// and those that it makes. It is what the transaction says, whether or not it takes effect; if it does, all
+// Parties lists the accounts that take part in a transaction, each once: those that act, those that transfers go to,
+// those that it makes, and authors that it proves something of. It is what the transaction says, whether or not it takes effect; if it does, all
 // accounts whose logs it extends are among them. One that does not decode names nobody.
 func (t *Transaction) Parties() []crypto.Address {
 	if len(t.Body.Actor) == 0 {
@@ -29,6 +29,11 @@ func (t *Transaction) Parties() []crypto.Address {
 		}
 		if m := op.GetSetAccount(); m != nil && len(m.Salt) > 0 {
 			add(CreatedAddress(own, m.Salt, m.Policy))
+		}
+		if m := op.GetProveEquivocation(); m != nil {
+			if a, _, r := m.transactions(); r == nil {
+				add(a.Actor())
+			}
 		}
 	}
 	return parties

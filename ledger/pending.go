@@ -166,6 +166,9 @@ func (j *joining) join(t *Transaction) (known bool, err error) {
 	if !t.onlyMerges() {
 		return false, errOther
 	}
+	if !t.canBeEvidence() {
+		return false, &Reject{Code: CodeTooLarge} // of such, nobody could prove that its author says something else elsewhere
+	}
 	if t.Body.Lane != nil {
 		at := place{t.Actor(), *t.Body.Lane}
 		if _, taken := j.places[at]; taken {

@@ -78,6 +78,11 @@ const (
 	CodeNotOperator       Code = 622
 	CodeServiceKeyTaken   Code = 623
 	CodeRegionMismatch    Code = 624
+
+	CodeAuthorBarred     Code = 630
+	CodeAlreadyBarred    Code = 631
+	CodeEvidenceExpired  Code = 632
+	CodeEvidenceUnsigned Code = 633
 )
 
 // Governance: only the network itself may do it.
@@ -191,6 +196,11 @@ var codes = []CodeInfo{
 	{CodeNotOperator, "not_operator", ClassState, "The account does not operate the validator.", false},
 	{CodeServiceKeyTaken, "service_key_taken", ClassState, "The service key is in use already.", false},
 	{CodeRegionMismatch, "region_mismatch", ClassState, "The node claims another region.", false},
+
+	{CodeAuthorBarred, "author_barred", ClassState, "The account was proven to say two things at once; until it changes its key, its operations that merge are refused.", false},
+	{CodeAlreadyBarred, "already_barred", ClassState, "The account is barred already.", false},
+	{CodeEvidenceExpired, "evidence_expired", ClassState, "The validity of one of the two transactions has ended.", false},
+	{CodeEvidenceUnsigned, "evidence_unsigned", ClassState, "The signatures of the two transactions do not speak for their author.", false},
 
 	{CodeSystemOnly, "system_only", ClassGovernance, "The operation is reserved to the network's governance.", false},
 	{CodeValidatorsFull, "validators_full", ClassGovernance, "The network has as many validators as it can have.", false},

@@ -6,20 +6,17 @@ package ledger
 import (
 	bytes "bytes"
 	fmt "fmt"
+	_ "github.com/cosmos/gogoproto/gogoproto"
+	proto "github.com/cosmos/gogoproto/proto"
 	io "io"
 	math "math"
 	math_bits "math/bits"
-
-	_ "github.com/cosmos/gogoproto/gogoproto"
-	proto "github.com/cosmos/gogoproto/proto"
 )
 
 // Reference imports to suppress errors if they are not otherwise used.
-var (
-	_ = proto.Marshal
-	_ = fmt.Errorf
-	_ = math.Inf
-)
+var _ = proto.Marshal
+var _ = fmt.Errorf
+var _ = math.Inf
 
 // This is a compile-time assertion to ensure that this generated file
 // is compatible with the proto package it is being compiled against.
@@ -40,11 +37,9 @@ func (*Tx) ProtoMessage()    {}
 func (*Tx) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{0}
 }
-
 func (m *Tx) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Tx) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Tx.Marshal(b, m, deterministic)
@@ -57,15 +52,12 @@ func (m *Tx) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Tx) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Tx.Merge(m, src)
 }
-
 func (m *Tx) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Tx) XXX_DiscardUnknown() {
 	xxx_messageInfo_Tx.DiscardUnknown(m)
 }
@@ -85,11 +77,9 @@ func (*Sig) ProtoMessage()    {}
 func (*Sig) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{1}
 }
-
 func (m *Sig) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Sig) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Sig.Marshal(b, m, deterministic)
@@ -102,15 +92,12 @@ func (m *Sig) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Sig) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Sig.Merge(m, src)
 }
-
 func (m *Sig) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Sig) XXX_DiscardUnknown() {
 	xxx_messageInfo_Sig.DiscardUnknown(m)
 }
@@ -136,11 +123,9 @@ func (*Body) ProtoMessage()    {}
 func (*Body) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{2}
 }
-
 func (m *Body) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Body) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Body.Marshal(b, m, deterministic)
@@ -153,15 +138,12 @@ func (m *Body) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Body) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Body.Merge(m, src)
 }
-
 func (m *Body) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Body) XXX_DiscardUnknown() {
 	xxx_messageInfo_Body.DiscardUnknown(m)
 }
@@ -180,11 +162,9 @@ func (*Lane) ProtoMessage()    {}
 func (*Lane) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{3}
 }
-
 func (m *Lane) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Lane) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Lane.Marshal(b, m, deterministic)
@@ -197,15 +177,12 @@ func (m *Lane) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Lane) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Lane.Merge(m, src)
 }
-
 func (m *Lane) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Lane) XXX_DiscardUnknown() {
 	xxx_messageInfo_Lane.DiscardUnknown(m)
 }
@@ -230,6 +207,7 @@ type Op struct {
 	//	*Op_WriteMulti
 	//	*Op_SetNode
 	//	*Op_ApproveRegion
+	//	*Op_ProveEquivocation
 	Kind isOp_Kind `protobuf_oneof:"kind"`
 }
 
@@ -239,11 +217,9 @@ func (*Op) ProtoMessage()    {}
 func (*Op) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{4}
 }
-
 func (m *Op) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Op) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Op.Marshal(b, m, deterministic)
@@ -256,15 +232,12 @@ func (m *Op) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Op) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Op.Merge(m, src)
 }
-
 func (m *Op) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Op) XXX_DiscardUnknown() {
 	xxx_messageInfo_Op.DiscardUnknown(m)
 }
@@ -317,20 +290,24 @@ type Op_SetNode struct {
 type Op_ApproveRegion struct {
 	ApproveRegion *ApproveRegion `protobuf:"bytes,22,opt,name=approve_region,json=approveRegion,proto3,oneof" json:"approve_region,omitempty"`
 }
+type Op_ProveEquivocation struct {
+	ProveEquivocation *ProveEquivocation `protobuf:"bytes,23,opt,name=prove_equivocation,json=proveEquivocation,proto3,oneof" json:"prove_equivocation,omitempty"`
+}
 
-func (*Op_Transfer) isOp_Kind()      {}
-func (*Op_SetAccount) isOp_Kind()    {}
-func (*Op_SetAsset) isOp_Kind()      {}
-func (*Op_Put) isOp_Kind()           {}
-func (*Op_Assert) isOp_Kind()        {}
-func (*Op_SetValidator) isOp_Kind()  {}
-func (*Op_Add) isOp_Kind()           {}
-func (*Op_SetAdd) isOp_Kind()        {}
-func (*Op_SetRemove) isOp_Kind()     {}
-func (*Op_WriteLast) isOp_Kind()     {}
-func (*Op_WriteMulti) isOp_Kind()    {}
-func (*Op_SetNode) isOp_Kind()       {}
-func (*Op_ApproveRegion) isOp_Kind() {}
+func (*Op_Transfer) isOp_Kind()          {}
+func (*Op_SetAccount) isOp_Kind()        {}
+func (*Op_SetAsset) isOp_Kind()          {}
+func (*Op_Put) isOp_Kind()               {}
+func (*Op_Assert) isOp_Kind()            {}
+func (*Op_SetValidator) isOp_Kind()      {}
+func (*Op_Add) isOp_Kind()               {}
+func (*Op_SetAdd) isOp_Kind()            {}
+func (*Op_SetRemove) isOp_Kind()         {}
+func (*Op_WriteLast) isOp_Kind()         {}
+func (*Op_WriteMulti) isOp_Kind()        {}
+func (*Op_SetNode) isOp_Kind()           {}
+func (*Op_ApproveRegion) isOp_Kind()     {}
+func (*Op_ProveEquivocation) isOp_Kind() {}
 
 func (m *Op) GetKind() isOp_Kind {
 	if m != nil {
@@ -430,6 +407,13 @@ func (m *Op) GetApproveRegion() *ApproveRegion {
 	return nil
 }
 
+func (m *Op) GetProveEquivocation() *ProveEquivocation {
+	if x, ok := m.GetKind().(*Op_ProveEquivocation); ok {
+		return x.ProveEquivocation
+	}
+	return nil
+}
+
 // XXX_OneofWrappers is for the internal use of the proto package.
 func (*Op) XXX_OneofWrappers() []interface{} {
 	return []interface{}{
@@ -446,6 +430,7 @@ func (*Op) XXX_OneofWrappers() []interface{} {
 		(*Op_WriteMulti)(nil),
 		(*Op_SetNode)(nil),
 		(*Op_ApproveRegion)(nil),
+		(*Op_ProveEquivocation)(nil),
 	}
 }
 
@@ -464,11 +449,9 @@ func (*Transfer) ProtoMessage()    {}
 func (*Transfer) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{5}
 }
-
 func (m *Transfer) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Transfer) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Transfer.Marshal(b, m, deterministic)
@@ -481,15 +464,12 @@ func (m *Transfer) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Transfer) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Transfer.Merge(m, src)
 }
-
 func (m *Transfer) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Transfer) XXX_DiscardUnknown() {
 	xxx_messageInfo_Transfer.DiscardUnknown(m)
 }
@@ -508,11 +488,9 @@ func (*Policy) ProtoMessage()    {}
 func (*Policy) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{6}
 }
-
 func (m *Policy) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Policy) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Policy.Marshal(b, m, deterministic)
@@ -525,15 +503,12 @@ func (m *Policy) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Policy) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Policy.Merge(m, src)
 }
-
 func (m *Policy) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Policy) XXX_DiscardUnknown() {
 	xxx_messageInfo_Policy.DiscardUnknown(m)
 }
@@ -552,11 +527,9 @@ func (*Member) ProtoMessage()    {}
 func (*Member) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{7}
 }
-
 func (m *Member) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Member) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Member.Marshal(b, m, deterministic)
@@ -569,15 +542,12 @@ func (m *Member) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Member) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Member.Merge(m, src)
 }
-
 func (m *Member) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Member) XXX_DiscardUnknown() {
 	xxx_messageInfo_Member.DiscardUnknown(m)
 }
@@ -597,11 +567,9 @@ func (*SetAccount) ProtoMessage()    {}
 func (*SetAccount) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{8}
 }
-
 func (m *SetAccount) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *SetAccount) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetAccount.Marshal(b, m, deterministic)
@@ -614,15 +582,12 @@ func (m *SetAccount) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *SetAccount) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetAccount.Merge(m, src)
 }
-
 func (m *SetAccount) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *SetAccount) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetAccount.DiscardUnknown(m)
 }
@@ -642,11 +607,9 @@ func (*SetAsset) ProtoMessage()    {}
 func (*SetAsset) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{9}
 }
-
 func (m *SetAsset) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *SetAsset) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetAsset.Marshal(b, m, deterministic)
@@ -659,15 +622,12 @@ func (m *SetAsset) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *SetAsset) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetAsset.Merge(m, src)
 }
-
 func (m *SetAsset) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *SetAsset) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetAsset.DiscardUnknown(m)
 }
@@ -687,11 +647,9 @@ func (*Put) ProtoMessage()    {}
 func (*Put) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{10}
 }
-
 func (m *Put) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Put) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Put.Marshal(b, m, deterministic)
@@ -704,15 +662,12 @@ func (m *Put) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Put) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Put.Merge(m, src)
 }
-
 func (m *Put) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Put) XXX_DiscardUnknown() {
 	xxx_messageInfo_Put.DiscardUnknown(m)
 }
@@ -729,11 +684,9 @@ func (*IfVersion) ProtoMessage()    {}
 func (*IfVersion) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{11}
 }
-
 func (m *IfVersion) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *IfVersion) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_IfVersion.Marshal(b, m, deterministic)
@@ -746,15 +699,12 @@ func (m *IfVersion) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *IfVersion) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_IfVersion.Merge(m, src)
 }
-
 func (m *IfVersion) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *IfVersion) XXX_DiscardUnknown() {
 	xxx_messageInfo_IfVersion.DiscardUnknown(m)
 }
@@ -774,11 +724,9 @@ func (*Add) ProtoMessage()    {}
 func (*Add) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{12}
 }
-
 func (m *Add) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Add) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Add.Marshal(b, m, deterministic)
@@ -791,15 +739,12 @@ func (m *Add) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Add) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Add.Merge(m, src)
 }
-
 func (m *Add) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Add) XXX_DiscardUnknown() {
 	xxx_messageInfo_Add.DiscardUnknown(m)
 }
@@ -819,11 +764,9 @@ func (*SetAdd) ProtoMessage()    {}
 func (*SetAdd) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{13}
 }
-
 func (m *SetAdd) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *SetAdd) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetAdd.Marshal(b, m, deterministic)
@@ -836,15 +779,12 @@ func (m *SetAdd) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *SetAdd) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetAdd.Merge(m, src)
 }
-
 func (m *SetAdd) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *SetAdd) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetAdd.DiscardUnknown(m)
 }
@@ -863,11 +803,9 @@ func (*SetRemove) ProtoMessage()    {}
 func (*SetRemove) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{14}
 }
-
 func (m *SetRemove) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *SetRemove) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetRemove.Marshal(b, m, deterministic)
@@ -880,15 +818,12 @@ func (m *SetRemove) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *SetRemove) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetRemove.Merge(m, src)
 }
-
 func (m *SetRemove) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *SetRemove) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetRemove.DiscardUnknown(m)
 }
@@ -909,11 +844,9 @@ func (*WriteLast) ProtoMessage()    {}
 func (*WriteLast) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{15}
 }
-
 func (m *WriteLast) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *WriteLast) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_WriteLast.Marshal(b, m, deterministic)
@@ -926,15 +859,12 @@ func (m *WriteLast) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *WriteLast) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_WriteLast.Merge(m, src)
 }
-
 func (m *WriteLast) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *WriteLast) XXX_DiscardUnknown() {
 	xxx_messageInfo_WriteLast.DiscardUnknown(m)
 }
@@ -955,11 +885,9 @@ func (*WriteMulti) ProtoMessage()    {}
 func (*WriteMulti) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{16}
 }
-
 func (m *WriteMulti) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *WriteMulti) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_WriteMulti.Marshal(b, m, deterministic)
@@ -972,15 +900,12 @@ func (m *WriteMulti) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *WriteMulti) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_WriteMulti.Merge(m, src)
 }
-
 func (m *WriteMulti) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *WriteMulti) XXX_DiscardUnknown() {
 	xxx_messageInfo_WriteMulti.DiscardUnknown(m)
 }
@@ -1000,11 +925,9 @@ func (*Seen) ProtoMessage()    {}
 func (*Seen) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{17}
 }
-
 func (m *Seen) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Seen) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Seen.Marshal(b, m, deterministic)
@@ -1017,15 +940,12 @@ func (m *Seen) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Seen) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Seen.Merge(m, src)
 }
-
 func (m *Seen) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Seen) XXX_DiscardUnknown() {
 	xxx_messageInfo_Seen.DiscardUnknown(m)
 }
@@ -1049,11 +969,9 @@ func (*Assert) ProtoMessage()    {}
 func (*Assert) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{18}
 }
-
 func (m *Assert) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Assert) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Assert.Marshal(b, m, deterministic)
@@ -1066,15 +984,12 @@ func (m *Assert) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Assert) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Assert.Merge(m, src)
 }
-
 func (m *Assert) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Assert) XXX_DiscardUnknown() {
 	xxx_messageInfo_Assert.DiscardUnknown(m)
 }
@@ -1164,11 +1079,9 @@ func (*AssertBalance) ProtoMessage()    {}
 func (*AssertBalance) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{19}
 }
-
 func (m *AssertBalance) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *AssertBalance) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_AssertBalance.Marshal(b, m, deterministic)
@@ -1181,15 +1094,12 @@ func (m *AssertBalance) XXX_Marshal(b []byte, deterministic bool) ([]byte, error
 		return b[:n], nil
 	}
 }
-
 func (m *AssertBalance) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_AssertBalance.Merge(m, src)
 }
-
 func (m *AssertBalance) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *AssertBalance) XXX_DiscardUnknown() {
 	xxx_messageInfo_AssertBalance.DiscardUnknown(m)
 }
@@ -1208,11 +1118,9 @@ func (*AssertEntry) ProtoMessage()    {}
 func (*AssertEntry) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{20}
 }
-
 func (m *AssertEntry) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *AssertEntry) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_AssertEntry.Marshal(b, m, deterministic)
@@ -1225,15 +1133,12 @@ func (m *AssertEntry) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) 
 		return b[:n], nil
 	}
 }
-
 func (m *AssertEntry) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_AssertEntry.Merge(m, src)
 }
-
 func (m *AssertEntry) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *AssertEntry) XXX_DiscardUnknown() {
 	xxx_messageInfo_AssertEntry.DiscardUnknown(m)
 }
@@ -1251,11 +1156,9 @@ func (*AssertHeight) ProtoMessage()    {}
 func (*AssertHeight) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{21}
 }
-
 func (m *AssertHeight) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *AssertHeight) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_AssertHeight.Marshal(b, m, deterministic)
@@ -1268,15 +1171,12 @@ func (m *AssertHeight) XXX_Marshal(b []byte, deterministic bool) ([]byte, error)
 		return b[:n], nil
 	}
 }
-
 func (m *AssertHeight) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_AssertHeight.Merge(m, src)
 }
-
 func (m *AssertHeight) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *AssertHeight) XXX_DiscardUnknown() {
 	xxx_messageInfo_AssertHeight.DiscardUnknown(m)
 }
@@ -1294,11 +1194,9 @@ func (*AssertTime) ProtoMessage()    {}
 func (*AssertTime) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{22}
 }
-
 func (m *AssertTime) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *AssertTime) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_AssertTime.Marshal(b, m, deterministic)
@@ -1311,15 +1209,12 @@ func (m *AssertTime) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *AssertTime) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_AssertTime.Merge(m, src)
 }
-
 func (m *AssertTime) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *AssertTime) XXX_DiscardUnknown() {
 	xxx_messageInfo_AssertTime.DiscardUnknown(m)
 }
@@ -1341,11 +1236,9 @@ func (*SetValidator) ProtoMessage()    {}
 func (*SetValidator) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{23}
 }
-
 func (m *SetValidator) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *SetValidator) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetValidator.Marshal(b, m, deterministic)
@@ -1358,15 +1251,12 @@ func (m *SetValidator) XXX_Marshal(b []byte, deterministic bool) ([]byte, error)
 		return b[:n], nil
 	}
 }
-
 func (m *SetValidator) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetValidator.Merge(m, src)
 }
-
 func (m *SetValidator) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *SetValidator) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetValidator.DiscardUnknown(m)
 }
@@ -1388,11 +1278,9 @@ func (*SetNode) ProtoMessage()    {}
 func (*SetNode) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{24}
 }
-
 func (m *SetNode) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *SetNode) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_SetNode.Marshal(b, m, deterministic)
@@ -1405,15 +1293,12 @@ func (m *SetNode) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *SetNode) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_SetNode.Merge(m, src)
 }
-
 func (m *SetNode) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *SetNode) XXX_DiscardUnknown() {
 	xxx_messageInfo_SetNode.DiscardUnknown(m)
 }
@@ -1432,11 +1317,9 @@ func (*ApproveRegion) ProtoMessage()    {}
 func (*ApproveRegion) Descriptor() ([]byte, []int) {
 	return fileDescriptor_2a3b609a1b285bd2, []int{25}
 }
-
 func (m *ApproveRegion) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *ApproveRegion) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_ApproveRegion.Marshal(b, m, deterministic)
@@ -1449,20 +1332,57 @@ func (m *ApproveRegion) XXX_Marshal(b []byte, deterministic bool) ([]byte, error
 		return b[:n], nil
 	}
 }
-
 func (m *ApproveRegion) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_ApproveRegion.Merge(m, src)
 }
-
 func (m *ApproveRegion) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *ApproveRegion) XXX_DiscardUnknown() {
 	xxx_messageInfo_ApproveRegion.DiscardUnknown(m)
 }
 
 var xxx_messageInfo_ApproveRegion proto.InternalMessageInfo
+
+// ProveEquivocation shows that an author has signed two different things in one place: two transactions with one
+// nonce, or with one sequence number of a lane, whose operations never conflict with any other and differ.
+type ProveEquivocation struct {
+	TxA []byte `protobuf:"bytes,1,opt,name=tx_a,json=txA,proto3" json:"tx_a,omitempty"`
+	TxB []byte `protobuf:"bytes,2,opt,name=tx_b,json=txB,proto3" json:"tx_b,omitempty"`
+}
+
+func (m *ProveEquivocation) Reset()         { *m = ProveEquivocation{} }
+func (m *ProveEquivocation) String() string { return proto.CompactTextString(m) }
+func (*ProveEquivocation) ProtoMessage()    {}
+func (*ProveEquivocation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2a3b609a1b285bd2, []int{26}
+}
+func (m *ProveEquivocation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ProveEquivocation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ProveEquivocation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ProveEquivocation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ProveEquivocation.Merge(m, src)
+}
+func (m *ProveEquivocation) XXX_Size() int {
+	return m.Size()
+}
+func (m *ProveEquivocation) XXX_DiscardUnknown() {
+	xxx_messageInfo_ProveEquivocation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ProveEquivocation proto.InternalMessageInfo
 
 // Receipt is what became of one transaction in a block. Its encoding is hashed into the block's results.
 type Receipt struct {
@@ -1477,13 +1397,11 @@ func (m *Receipt) Reset()         { *m = Receipt{} }
 func (m *Receipt) String() string { return proto.CompactTextString(m) }
 func (*Receipt) ProtoMessage()    {}
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return fileDescriptor_2a3b609a1b285bd2, []int{26}
+	return fileDescriptor_2a3b609a1b285bd2, []int{27}
 }
-
 func (m *Receipt) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-
 func (m *Receipt) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
 		return xxx_messageInfo_Receipt.Marshal(b, m, deterministic)
@@ -1496,15 +1414,12 @@ func (m *Receipt) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-
 func (m *Receipt) XXX_Merge(src proto.Message) {
 	xxx_messageInfo_Receipt.Merge(m, src)
 }
-
 func (m *Receipt) XXX_Size() int {
 	return m.Size()
 }
-
 func (m *Receipt) XXX_DiscardUnknown() {
 	xxx_messageInfo_Receipt.DiscardUnknown(m)
 }
@@ -1538,107 +1453,112 @@ func init() {
 	proto.RegisterType((*SetValidator)(nil), "tetrad.v1.SetValidator")
 	proto.RegisterType((*SetNode)(nil), "tetrad.v1.SetNode")
 	proto.RegisterType((*ApproveRegion)(nil), "tetrad.v1.ApproveRegion")
+	proto.RegisterType((*ProveEquivocation)(nil), "tetrad.v1.ProveEquivocation")
 	proto.RegisterType((*Receipt)(nil), "tetrad.v1.Receipt")
 }
 
 func init() { proto.RegisterFile("tetrad/v1/wire.proto", fileDescriptor_2a3b609a1b285bd2) }
 
 var fileDescriptor_2a3b609a1b285bd2 = []byte{
-	// 1498 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xa4, 0x57, 0xcd, 0x6e, 0xdb, 0xc6,
-	0x16, 0x96, 0x44, 0x8a, 0x92, 0x8e, 0x64, 0x47, 0x99, 0xd8, 0xbe, 0xbc, 0xc1, 0xbd, 0x8a, 0xc1,
-	0x7b, 0x03, 0x38, 0x48, 0x61, 0xc3, 0x4e, 0x0b, 0x14, 0x2d, 0x50, 0xc0, 0x06, 0x02, 0x38, 0x4e,
-	0xdc, 0x04, 0xb4, 0x9b, 0x20, 0x45, 0x0b, 0x61, 0x2c, 0x8e, 0x25, 0xc2, 0xfc, 0x2b, 0x39, 0x92,
-	0xa5, 0x57, 0xe8, 0xa2, 0xe8, 0x63, 0xf4, 0x31, 0xba, 0xf4, 0x32, 0xcb, 0xae, 0x8a, 0xd6, 0x7e,
-	0x8a, 0xee, 0x8a, 0x73, 0x66, 0x48, 0x51, 0x51, 0xd2, 0x22, 0xe8, 0xee, 0xfc, 0xce, 0x7c, 0xe7,
-	0xcc, 0xf9, 0x21, 0x61, 0x4d, 0x0a, 0x99, 0x72, 0x6f, 0x67, 0xb2, 0xbb, 0x73, 0xe9, 0xa7, 0x62,
-	0x3b, 0x49, 0x63, 0x19, 0xb3, 0x96, 0x92, 0x6e, 0x4f, 0x76, 0xef, 0xae, 0x0d, 0xe3, 0x61, 0x4c,
-	0xd2, 0x1d, 0xa4, 0x94, 0x81, 0x73, 0x00, 0xb5, 0xd3, 0x29, 0x63, 0x60, 0x9e, 0xc5, 0xde, 0xcc,
-	0xae, 0x6e, 0x56, 0xb7, 0x3a, 0x2e, 0xd1, 0x6c, 0x0b, 0xcc, 0xcc, 0x1f, 0x66, 0x76, 0x6d, 0xd3,
-	0xd8, 0x6a, 0xef, 0xad, 0x6e, 0x17, 0x27, 0x6d, 0x9f, 0xf8, 0xc3, 0x03, 0xf3, 0xea, 0xd7, 0x7b,
-	0x15, 0x97, 0x2c, 0x9c, 0x01, 0x18, 0x27, 0xfe, 0x90, 0xfd, 0x1b, 0x9a, 0x17, 0x62, 0xd6, 0x97,
-	0xb3, 0x44, 0xd0, 0x41, 0x2b, 0x6e, 0xe3, 0x42, 0xcc, 0x4e, 0x67, 0x89, 0x60, 0xff, 0x05, 0x48,
-	0xc6, 0x67, 0x81, 0x3f, 0xe8, 0x5f, 0x88, 0x99, 0x5d, 0xa3, 0x5b, 0x5a, 0x4a, 0xf2, 0x54, 0xcc,
-	0xd8, 0x7f, 0xa0, 0x95, 0xf9, 0xc3, 0x88, 0xcb, 0x71, 0x2a, 0x6c, 0x43, 0x69, 0x0b, 0xc1, 0x91,
-	0xd9, 0x34, 0xbb, 0x75, 0xe7, 0x8f, 0x2a, 0x98, 0x07, 0x88, 0xcb, 0x86, 0xc6, 0x44, 0xa4, 0x99,
-	0x1f, 0x47, 0xf9, 0x2d, 0x9a, 0x45, 0x00, 0x83, 0x11, 0xf7, 0xa3, 0xbe, 0xef, 0xd1, 0x1d, 0x2d,
-	0xb7, 0x41, 0xfc, 0x13, 0x8f, 0xad, 0x41, 0x9d, 0x0f, 0x64, 0x9c, 0xea, 0xd3, 0x15, 0x83, 0xd2,
-	0x28, 0x8e, 0x06, 0xc2, 0x36, 0x95, 0x94, 0x18, 0xf6, 0x3f, 0x30, 0x03, 0x1e, 0x09, 0xbb, 0xbe,
-	0x59, 0xdd, 0x6a, 0xef, 0xdd, 0x2a, 0x05, 0xfe, 0x8c, 0x47, 0xc2, 0x25, 0x25, 0xfb, 0x3f, 0xac,
-	0x4e, 0x78, 0xe0, 0x7b, 0xfd, 0x71, 0x24, 0xfd, 0xa0, 0x1f, 0x66, 0xb6, 0xb5, 0x59, 0xdd, 0x32,
-	0xdd, 0x0e, 0x49, 0xbf, 0x42, 0xe1, 0x71, 0xc6, 0xee, 0x83, 0x11, 0x27, 0x99, 0xdd, 0xa0, 0x14,
-	0xae, 0x94, 0x4e, 0x7a, 0x9e, 0xe8, 0x0c, 0xa2, 0x1e, 0xd3, 0x1f, 0x8a, 0x30, 0xb6, 0x9b, 0x04,
-	0x9a, 0xe8, 0x23, 0xb3, 0xd9, 0xea, 0xc2, 0x91, 0xd9, 0x84, 0x6e, 0xdb, 0xd9, 0x02, 0x13, 0xaf,
-	0x66, 0xab, 0x50, 0xf3, 0x3d, 0x8a, 0xda, 0x74, 0x6b, 0xbe, 0xc7, 0xba, 0x60, 0x64, 0xe2, 0x3b,
-	0x8a, 0xd5, 0x74, 0x91, 0x74, 0xae, 0xea, 0x50, 0x7b, 0x9e, 0xcc, 0xc3, 0xad, 0x96, 0xc3, 0xdd,
-	0x85, 0xa6, 0x4c, 0x79, 0x94, 0x9d, 0x8b, 0x94, 0x7c, 0xda, 0x7b, 0x77, 0x4a, 0x90, 0x4e, 0xb5,
-	0xea, 0xb0, 0xe2, 0x16, 0x66, 0xec, 0x53, 0x68, 0x67, 0x42, 0xf6, 0xf9, 0x60, 0x10, 0x8f, 0x23,
-	0x49, 0xd9, 0x6b, 0xef, 0xad, 0x97, 0x6b, 0x41, 0xc8, 0x7d, 0xa5, 0x3c, 0xac, 0xb8, 0x90, 0x15,
-	0x1c, 0xdb, 0x83, 0x16, 0x79, 0x66, 0x99, 0x90, 0x94, 0xdf, 0xc5, 0xdb, 0xd0, 0x0f, 0x55, 0x78,
-	0x5b, 0xa6, 0x69, 0xe6, 0x80, 0x91, 0x8c, 0xa5, 0x4e, 0x7c, 0xb9, 0xe2, 0x5e, 0x8c, 0xd1, 0x10,
-	0x95, 0xec, 0x21, 0x58, 0x78, 0x66, 0x2a, 0x29, 0xe1, 0xed, 0xbd, 0xdb, 0x25, 0xb3, 0x7d, 0x52,
-	0x1c, 0x56, 0x5c, 0x6d, 0xc2, 0xbe, 0x80, 0x15, 0x04, 0x41, 0x6f, 0xc2, 0x31, 0x1f, 0x0d, 0xf2,
-	0xf9, 0xd7, 0x22, 0x90, 0x97, 0xb9, 0xfa, 0xb0, 0xe2, 0x76, 0xb2, 0x12, 0x8f, 0x80, 0xb8, 0xe7,
-	0xd9, 0xdd, 0x25, 0x40, 0xfb, 0x9e, 0x87, 0x80, 0xb8, 0xe7, 0xb1, 0x8f, 0xa0, 0x41, 0x81, 0x7a,
-	0x9e, 0x7d, 0x7b, 0x09, 0x11, 0x86, 0x49, 0xa6, 0x56, 0x46, 0x14, 0xfb, 0x04, 0x30, 0x49, 0xfd,
-	0x54, 0x84, 0xf1, 0x44, 0xd8, 0x8c, 0x1c, 0xd6, 0x16, 0x1d, 0x5c, 0xd2, 0x1d, 0x56, 0x5c, 0x4c,
-	0xa0, 0x62, 0xd0, 0xed, 0x32, 0xf5, 0xa5, 0xe8, 0x07, 0x3c, 0x93, 0xf6, 0x9d, 0x25, 0xb7, 0x57,
-	0xa8, 0x7c, 0xc6, 0x33, 0x0c, 0xbe, 0x75, 0x99, 0x33, 0xf8, 0x7c, 0xca, 0x2d, 0x1c, 0x07, 0xd2,
-	0xb7, 0xd7, 0x96, 0x9e, 0x8f, 0xfc, 0x8e, 0x51, 0x89, 0xcf, 0x77, 0x59, 0x70, 0x6c, 0x07, 0xf0,
-	0x59, 0xfa, 0x51, 0xec, 0x09, 0x7b, 0x9d, 0xdc, 0xd8, 0x22, 0xca, 0x2f, 0x63, 0x0f, 0x31, 0x62,
-	0xec, 0x48, 0xb2, 0x7d, 0x58, 0xe5, 0x49, 0x92, 0xc6, 0x13, 0xd1, 0x4f, 0xc5, 0x10, 0xbb, 0x73,
-	0x83, 0xdc, 0xec, 0x72, 0xd6, 0x94, 0x81, 0x4b, 0xfa, 0xc3, 0x8a, 0xbb, 0xc2, 0xcb, 0x82, 0x03,
-	0x0b, 0xcc, 0x0b, 0x3f, 0xf2, 0x8e, 0xcc, 0x66, 0xb3, 0xdb, 0x75, 0xbe, 0x85, 0x66, 0x5e, 0x92,
-	0x58, 0xf8, 0x32, 0xd6, 0xc5, 0x5c, 0x93, 0x31, 0xd5, 0x37, 0x15, 0x56, 0x4d, 0xd7, 0x37, 0x95,
-	0xcf, 0x06, 0x58, 0x3c, 0x2c, 0xea, 0xb4, 0xe3, 0x6a, 0x8e, 0xdd, 0x81, 0xfa, 0x38, 0xe9, 0xcb,
-	0x98, 0xca, 0xb0, 0xe9, 0x9a, 0xe3, 0xe4, 0x34, 0x76, 0x5e, 0x83, 0xf5, 0x22, 0x0e, 0xfc, 0x01,
-	0x4d, 0x1f, 0x39, 0x4a, 0x45, 0x36, 0x8a, 0x03, 0x4f, 0x8f, 0x94, 0xb9, 0x80, 0xed, 0x42, 0x23,
-	0x14, 0xe1, 0x99, 0x48, 0xf3, 0x49, 0x58, 0x7e, 0xde, 0x63, 0xd2, 0xe8, 0x56, 0xce, 0xed, 0x9c,
-	0x73, 0xb0, 0x94, 0x02, 0x11, 0x5d, 0x0a, 0x7f, 0x38, 0x92, 0xfa, 0x5c, 0xcd, 0x2d, 0x8c, 0xca,
-	0xda, 0x5f, 0x8d, 0x4a, 0xe3, 0xad, 0x51, 0xa9, 0x86, 0xe1, 0x91, 0xd9, 0xac, 0x77, 0x2d, 0xe7,
-	0x29, 0xc0, 0xbc, 0xfd, 0xd8, 0x03, 0xb0, 0x12, 0x0a, 0x88, 0xee, 0x5a, 0xc4, 0xa9, 0x22, 0x75,
-	0xb5, 0x01, 0xce, 0x9b, 0x8c, 0x07, 0x79, 0xf6, 0x88, 0x76, 0x4e, 0xa0, 0x99, 0xf7, 0x24, 0xea,
-	0x07, 0xf8, 0xf0, 0x55, 0x35, 0x8f, 0x90, 0xc6, 0x94, 0x67, 0x03, 0x1e, 0xe4, 0x78, 0x15, 0x83,
-	0x68, 0x43, 0x3e, 0xed, 0x67, 0xe3, 0x24, 0x09, 0x0a, 0xb4, 0x21, 0x9f, 0x9e, 0x90, 0xc0, 0x99,
-	0x80, 0xf1, 0x62, 0x4c, 0xe7, 0x25, 0x5c, 0x8e, 0xf2, 0xf3, 0x90, 0xc6, 0xf3, 0x26, 0x3c, 0x18,
-	0x8b, 0xfc, 0x09, 0x89, 0x61, 0x8f, 0x00, 0xfc, 0xf3, 0x7e, 0x3e, 0xdf, 0x8d, 0xa5, 0x3a, 0x7f,
-	0x72, 0xfe, 0x52, 0xe9, 0xdc, 0x96, 0x9f, 0x93, 0xe5, 0x9c, 0x1c, 0x99, 0x4d, 0xab, 0xdb, 0x70,
-	0xee, 0x43, 0xab, 0xb0, 0x7c, 0x7b, 0x61, 0x98, 0xc5, 0xc2, 0x70, 0x3e, 0x07, 0x03, 0x7b, 0xf2,
-	0x3d, 0xf0, 0x3c, 0x11, 0x48, 0x4e, 0xf0, 0x98, 0xab, 0x98, 0x23, 0xb3, 0x69, 0x74, 0x4d, 0xbd,
-	0x90, 0x0e, 0xc0, 0x52, 0xdd, 0xfd, 0x4e, 0x7f, 0x1b, 0x1a, 0x22, 0x10, 0xa1, 0x88, 0xf2, 0x2c,
-	0xe7, 0xec, 0xc2, 0x19, 0xdf, 0x40, 0xab, 0x68, 0xf8, 0x77, 0x1e, 0xf3, 0x00, 0xcc, 0x4c, 0x88,
-	0xc8, 0xae, 0x53, 0xe9, 0xdd, 0x5a, 0x68, 0x41, 0x11, 0x15, 0x5b, 0x58, 0x08, 0xcc, 0x42, 0xad,
-	0x6b, 0x2c, 0x9c, 0xfe, 0x0a, 0x5a, 0xc5, 0x5c, 0xf8, 0x80, 0x37, 0xa0, 0xd0, 0x13, 0x39, 0xa2,
-	0x39, 0x6c, 0xba, 0x8a, 0x59, 0x38, 0x38, 0x04, 0x98, 0x0f, 0x8e, 0x0f, 0x38, 0xf9, 0x83, 0xa2,
-	0x99, 0x5f, 0x77, 0x0a, 0x26, 0xea, 0xf1, 0x22, 0x39, 0xd5, 0x0b, 0xb0, 0xe3, 0x12, 0x8d, 0x93,
-	0x21, 0x4e, 0x74, 0x4d, 0xd6, 0xe2, 0x84, 0x6d, 0x41, 0x37, 0x11, 0x91, 0xe7, 0x47, 0xc3, 0xf9,
-	0x66, 0x36, 0x28, 0x8e, 0x55, 0x2d, 0xd7, 0xbb, 0xd9, 0xb9, 0xae, 0x82, 0xa5, 0x16, 0x06, 0xfb,
-	0x18, 0x1a, 0x67, 0x3c, 0xe0, 0xf8, 0x25, 0x50, 0x5d, 0x1e, 0x5a, 0x64, 0x73, 0xa0, 0xf4, 0x38,
-	0xf1, 0xb4, 0x29, 0xdb, 0x86, 0xba, 0x88, 0x64, 0x3a, 0xd3, 0xbb, 0x74, 0x63, 0xc9, 0xe7, 0x31,
-	0x6a, 0x0f, 0x2b, 0xae, 0x32, 0x63, 0xbb, 0x60, 0x8d, 0xd4, 0x30, 0x30, 0x96, 0xb6, 0x90, 0xde,
-	0x5c, 0xa4, 0xc6, 0x6d, 0xa1, 0x0c, 0xd9, 0x43, 0x30, 0xa5, 0x1f, 0x0a, 0xbd, 0x3f, 0xd7, 0x97,
-	0x1c, 0x4e, 0xfd, 0x10, 0x21, 0x91, 0x11, 0x8e, 0x4f, 0x39, 0xe2, 0x72, 0xa1, 0x11, 0x06, 0xb0,
-	0xb2, 0x80, 0x1f, 0xeb, 0x32, 0x5f, 0xe6, 0x2a, 0x8d, 0x39, 0xfb, 0x9e, 0x99, 0xda, 0x05, 0x23,
-	0xf4, 0x23, 0xdd, 0xd9, 0x48, 0x92, 0x84, 0x4f, 0xf5, 0x27, 0x13, 0x92, 0xce, 0x6b, 0x68, 0x97,
-	0x02, 0xc6, 0x79, 0x1a, 0xf1, 0x50, 0x64, 0x09, 0xd7, 0xf9, 0xec, 0xb8, 0x73, 0x41, 0x51, 0x2d,
-	0xb5, 0xc5, 0x66, 0x29, 0xb7, 0x7c, 0xa9, 0x43, 0xf7, 0xa0, 0x53, 0x4e, 0x4d, 0x0e, 0x47, 0xf5,
-	0x71, 0x19, 0x8e, 0xfe, 0x06, 0x42, 0x38, 0x9f, 0x01, 0xcc, 0xb3, 0xc3, 0xd6, 0xc1, 0x0a, 0xfd,
-	0x08, 0xcb, 0x40, 0x39, 0xd5, 0x43, 0x3f, 0x3a, 0xce, 0x48, 0xcc, 0xa7, 0x28, 0xae, 0x69, 0x31,
-	0x9f, 0x1e, 0x67, 0xce, 0x0f, 0x55, 0xe8, 0x94, 0xbf, 0x08, 0xfe, 0xc1, 0x47, 0xed, 0x1a, 0xd4,
-	0x93, 0xf8, 0x52, 0xa4, 0x3a, 0x24, 0xc5, 0x60, 0xf8, 0x98, 0x0b, 0x4a, 0x5f, 0xcb, 0x25, 0x9a,
-	0xdd, 0x85, 0x66, 0x9c, 0x88, 0x94, 0x3e, 0x50, 0xea, 0x74, 0x4c, 0xc1, 0x3b, 0xdf, 0x57, 0xa1,
-	0xa1, 0xb7, 0x2d, 0x26, 0x76, 0xfe, 0x25, 0xa3, 0x13, 0x5b, 0x08, 0xd8, 0x3d, 0xfc, 0x54, 0x4b,
-	0x27, 0xfe, 0x40, 0x94, 0xf0, 0x80, 0x16, 0x21, 0xa0, 0x0d, 0xb0, 0xf4, 0x66, 0x36, 0xe8, 0x72,
-	0xcd, 0x21, 0xa4, 0x71, 0x1a, 0x64, 0xb6, 0xb9, 0x69, 0x20, 0x24, 0xa4, 0x09, 0x7c, 0xf1, 0x11,
-	0xdc, 0x72, 0x15, 0xe3, 0x3c, 0x86, 0x95, 0x85, 0x15, 0xfe, 0x37, 0x88, 0xe6, 0x17, 0xd6, 0xca,
-	0x17, 0x3a, 0x31, 0x34, 0x5c, 0x31, 0x10, 0x7e, 0x22, 0xdf, 0xd9, 0xd2, 0x1b, 0x45, 0x9f, 0xa8,
-	0xa7, 0xc9, 0x9b, 0x61, 0x0d, 0xea, 0x7e, 0xe4, 0x89, 0x29, 0xc1, 0x5f, 0x71, 0x15, 0x53, 0xec,
-	0x2a, 0x93, 0x84, 0x6a, 0x57, 0xa9, 0xa1, 0x50, 0xcf, 0x87, 0xc2, 0xc1, 0xd3, 0xab, 0xdf, 0x7b,
-	0x95, 0x9f, 0xae, 0x7b, 0xd5, 0xab, 0xeb, 0x5e, 0xf5, 0xcd, 0x75, 0xaf, 0xfa, 0xdb, 0x75, 0xaf,
-	0xfa, 0xe3, 0x4d, 0xaf, 0xf2, 0xf3, 0x4d, 0xaf, 0xf2, 0xe6, 0xa6, 0x57, 0xf9, 0xe5, 0xa6, 0x57,
-	0xf9, 0xfa, 0xfe, 0xd0, 0x97, 0xa3, 0xf1, 0xd9, 0xf6, 0x20, 0x0e, 0x77, 0x54, 0xa3, 0x05, 0xc2,
-	0x1b, 0x8a, 0x54, 0x33, 0x3b, 0x8a, 0x3b, 0xb3, 0xe8, 0xc7, 0xe9, 0xd1, 0x9f, 0x01, 0x00, 0x00,
-	0xff, 0xff, 0x93, 0x5b, 0x6e, 0x68, 0x71, 0x0d, 0x00, 0x00,
+	// 1553 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xa4, 0x57, 0xcd, 0x6e, 0xdb, 0xc0,
+	0x11, 0x96, 0x44, 0x8a, 0x92, 0x46, 0xb2, 0x23, 0x6f, 0x6c, 0x87, 0x0d, 0x52, 0xc5, 0x60, 0x1b,
+	0xc0, 0x41, 0x0a, 0x1b, 0x76, 0x5a, 0xa0, 0x3f, 0x40, 0x01, 0x0b, 0x08, 0xa0, 0x38, 0x71, 0x13,
+	0xd0, 0x6e, 0x82, 0x14, 0x2d, 0x84, 0xb5, 0xb8, 0x96, 0x08, 0xf3, 0x2f, 0xe4, 0x4a, 0x96, 0x5e,
+	0xa1, 0x87, 0xa2, 0xb7, 0xbe, 0x42, 0x1f, 0xa3, 0xc7, 0x1c, 0x73, 0xec, 0xa9, 0x68, 0xed, 0xa7,
+	0xe8, 0xad, 0x98, 0xd9, 0x25, 0x45, 0x45, 0x49, 0x8b, 0xa0, 0xb7, 0xf9, 0xdf, 0x6f, 0x86, 0x3b,
+	0x33, 0x4b, 0xd8, 0x96, 0x42, 0xa6, 0xdc, 0x3b, 0x9c, 0x1d, 0x1d, 0xde, 0xf8, 0xa9, 0x38, 0x48,
+	0xd2, 0x58, 0xc6, 0xac, 0xa5, 0xa4, 0x07, 0xb3, 0xa3, 0x87, 0xdb, 0xe3, 0x78, 0x1c, 0x93, 0xf4,
+	0x10, 0x29, 0x65, 0xe0, 0xf4, 0xa1, 0x76, 0x31, 0x67, 0x0c, 0xcc, 0xcb, 0xd8, 0x5b, 0xd8, 0xd5,
+	0xbd, 0xea, 0x7e, 0xc7, 0x25, 0x9a, 0xed, 0x83, 0x99, 0xf9, 0xe3, 0xcc, 0xae, 0xed, 0x19, 0xfb,
+	0xed, 0xe3, 0xcd, 0x83, 0x22, 0xd2, 0xc1, 0xb9, 0x3f, 0xee, 0x9b, 0x9f, 0xfe, 0xf1, 0xb8, 0xe2,
+	0x92, 0x85, 0x33, 0x02, 0xe3, 0xdc, 0x1f, 0xb3, 0x1f, 0x40, 0xf3, 0x5a, 0x2c, 0x86, 0x72, 0x91,
+	0x08, 0x0a, 0xb4, 0xe1, 0x36, 0xae, 0xc5, 0xe2, 0x62, 0x91, 0x08, 0xf6, 0x43, 0x80, 0x64, 0x7a,
+	0x19, 0xf8, 0xa3, 0xe1, 0xb5, 0x58, 0xd8, 0x35, 0x3a, 0xa5, 0xa5, 0x24, 0xaf, 0xc4, 0x82, 0x3d,
+	0x82, 0x56, 0xe6, 0x8f, 0x23, 0x2e, 0xa7, 0xa9, 0xb0, 0x0d, 0xa5, 0x2d, 0x04, 0xa7, 0x66, 0xd3,
+	0xec, 0xd6, 0x9d, 0x7f, 0x57, 0xc1, 0xec, 0x23, 0x2e, 0x1b, 0x1a, 0x33, 0x91, 0x66, 0x7e, 0x1c,
+	0xe5, 0xa7, 0x68, 0x16, 0x01, 0x8c, 0x26, 0xdc, 0x8f, 0x86, 0xbe, 0x47, 0x67, 0xb4, 0xdc, 0x06,
+	0xf1, 0x2f, 0x3d, 0xb6, 0x0d, 0x75, 0x3e, 0x92, 0x71, 0xaa, 0xa3, 0x2b, 0x06, 0xa5, 0x51, 0x1c,
+	0x8d, 0x84, 0x6d, 0x2a, 0x29, 0x31, 0xec, 0x47, 0x60, 0x06, 0x3c, 0x12, 0x76, 0x7d, 0xaf, 0xba,
+	0xdf, 0x3e, 0xbe, 0x57, 0x4a, 0xfc, 0x35, 0x8f, 0x84, 0x4b, 0x4a, 0xf6, 0x63, 0xd8, 0x9c, 0xf1,
+	0xc0, 0xf7, 0x86, 0xd3, 0x48, 0xfa, 0xc1, 0x30, 0xcc, 0x6c, 0x6b, 0xaf, 0xba, 0x6f, 0xba, 0x1d,
+	0x92, 0xfe, 0x16, 0x85, 0x67, 0x19, 0x7b, 0x02, 0x46, 0x9c, 0x64, 0x76, 0x83, 0x4a, 0xb8, 0x51,
+	0x8a, 0xf4, 0x26, 0xd1, 0x15, 0x44, 0x3d, 0x96, 0x3f, 0x14, 0x61, 0x6c, 0x37, 0x09, 0x34, 0xd1,
+	0xa7, 0x66, 0xb3, 0xd5, 0x85, 0x53, 0xb3, 0x09, 0xdd, 0xb6, 0xb3, 0x0f, 0x26, 0x1e, 0xcd, 0x36,
+	0xa1, 0xe6, 0x7b, 0x94, 0xb5, 0xe9, 0xd6, 0x7c, 0x8f, 0x75, 0xc1, 0xc8, 0xc4, 0x47, 0xca, 0xd5,
+	0x74, 0x91, 0x74, 0xfe, 0x62, 0x41, 0xed, 0x4d, 0xb2, 0x4c, 0xb7, 0x5a, 0x4e, 0xf7, 0x08, 0x9a,
+	0x32, 0xe5, 0x51, 0x76, 0x25, 0x52, 0xf2, 0x69, 0x1f, 0xdf, 0x2f, 0x41, 0xba, 0xd0, 0xaa, 0x41,
+	0xc5, 0x2d, 0xcc, 0xd8, 0xcf, 0xa1, 0x9d, 0x09, 0x39, 0xe4, 0xa3, 0x51, 0x3c, 0x8d, 0x24, 0x55,
+	0xaf, 0x7d, 0xbc, 0x53, 0xbe, 0x0b, 0x42, 0x9e, 0x28, 0xe5, 0xa0, 0xe2, 0x42, 0x56, 0x70, 0xec,
+	0x18, 0x5a, 0xe4, 0x99, 0x65, 0x42, 0x52, 0x7d, 0x57, 0x4f, 0x43, 0x3f, 0x54, 0xe1, 0x69, 0x99,
+	0xa6, 0x99, 0x03, 0x46, 0x32, 0x95, 0xba, 0xf0, 0xe5, 0x1b, 0xf7, 0x76, 0x8a, 0x86, 0xa8, 0x64,
+	0xcf, 0xc0, 0xc2, 0x98, 0xa9, 0xa4, 0x82, 0xb7, 0x8f, 0xb7, 0x4a, 0x66, 0x27, 0xa4, 0x18, 0x54,
+	0x5c, 0x6d, 0xc2, 0x7e, 0x0d, 0x1b, 0x08, 0x82, 0xbe, 0x09, 0xc7, 0x7a, 0x34, 0xc8, 0xe7, 0xc1,
+	0x2a, 0x90, 0x77, 0xb9, 0x7a, 0x50, 0x71, 0x3b, 0x59, 0x89, 0x47, 0x40, 0xdc, 0xf3, 0xec, 0xee,
+	0x1a, 0xa0, 0x13, 0xcf, 0x43, 0x40, 0xdc, 0xf3, 0xd8, 0x4f, 0xa0, 0x41, 0x89, 0x7a, 0x9e, 0xbd,
+	0xb5, 0x86, 0x08, 0xd3, 0x24, 0x53, 0x2b, 0x23, 0x8a, 0xfd, 0x0c, 0xb0, 0x48, 0xc3, 0x54, 0x84,
+	0xf1, 0x4c, 0xd8, 0x8c, 0x1c, 0xb6, 0x57, 0x1d, 0x5c, 0xd2, 0x0d, 0x2a, 0x2e, 0x16, 0x50, 0x31,
+	0xe8, 0x76, 0x93, 0xfa, 0x52, 0x0c, 0x03, 0x9e, 0x49, 0xfb, 0xfe, 0x9a, 0xdb, 0x7b, 0x54, 0xbe,
+	0xe6, 0x19, 0x26, 0xdf, 0xba, 0xc9, 0x19, 0xfc, 0x7c, 0xca, 0x2d, 0x9c, 0x06, 0xd2, 0xb7, 0xb7,
+	0xd7, 0x3e, 0x1f, 0xf9, 0x9d, 0xa1, 0x12, 0x3f, 0xdf, 0x4d, 0xc1, 0xb1, 0x43, 0xc0, 0xcf, 0x32,
+	0x8c, 0x62, 0x4f, 0xd8, 0x3b, 0xe4, 0xc6, 0x56, 0x51, 0xfe, 0x26, 0xf6, 0x10, 0x23, 0xe6, 0x8e,
+	0x24, 0x3b, 0x81, 0x4d, 0x9e, 0x24, 0x69, 0x3c, 0x13, 0xc3, 0x54, 0x8c, 0xb1, 0x3b, 0x77, 0xc9,
+	0xcd, 0x2e, 0x57, 0x4d, 0x19, 0xb8, 0xa4, 0x1f, 0x54, 0xdc, 0x0d, 0x5e, 0x16, 0xb0, 0x33, 0x60,
+	0x2a, 0x80, 0xf8, 0x38, 0xf5, 0x67, 0xf1, 0x88, 0x4b, 0x0c, 0xf3, 0x80, 0xc2, 0x3c, 0x2a, 0xdf,
+	0x06, 0x34, 0x7a, 0x51, 0xb2, 0x19, 0x54, 0xdc, 0xad, 0xe4, 0x4b, 0x61, 0xdf, 0x02, 0xf3, 0xda,
+	0x8f, 0xbc, 0x53, 0xb3, 0xd9, 0xec, 0x76, 0x9d, 0x3f, 0x40, 0x33, 0xbf, 0xe1, 0xd8, 0x47, 0x32,
+	0xd6, 0xbd, 0x51, 0x93, 0x31, 0xb5, 0x0b, 0xdd, 0xd3, 0x9a, 0x6e, 0x17, 0xba, 0x8d, 0xbb, 0x60,
+	0xf1, 0xb0, 0xb8, 0xf6, 0x1d, 0x57, 0x73, 0xec, 0x3e, 0xd4, 0xa7, 0xc9, 0x50, 0xc6, 0x74, 0xab,
+	0x9b, 0xae, 0x39, 0x4d, 0x2e, 0x62, 0xe7, 0x03, 0x58, 0x6f, 0xe3, 0xc0, 0x1f, 0xd1, 0x30, 0x93,
+	0x93, 0x54, 0x64, 0x93, 0x38, 0xf0, 0xf4, 0x84, 0x5a, 0x0a, 0xd8, 0x11, 0x34, 0x42, 0x11, 0x5e,
+	0x8a, 0x34, 0x1f, 0xac, 0xe5, 0xdb, 0x72, 0x46, 0x1a, 0x3d, 0x19, 0x72, 0x3b, 0xe7, 0x0a, 0x2c,
+	0xa5, 0x40, 0x44, 0x37, 0xc2, 0x1f, 0x4f, 0xa4, 0x8e, 0xab, 0xb9, 0x95, 0xc9, 0x5b, 0xfb, 0x6f,
+	0x93, 0xd7, 0xf8, 0x62, 0xf2, 0xaa, 0xd9, 0x7a, 0x6a, 0x36, 0xeb, 0x5d, 0xcb, 0x79, 0x05, 0xb0,
+	0xec, 0x66, 0xf6, 0x14, 0xac, 0x84, 0x12, 0xa2, 0xb3, 0x56, 0x71, 0xaa, 0x4c, 0x5d, 0x6d, 0x80,
+	0xe3, 0x2b, 0xe3, 0x41, 0x5e, 0x3d, 0xa2, 0x9d, 0x73, 0x68, 0xe6, 0x2d, 0x8e, 0xfa, 0x11, 0xde,
+	0xa3, 0xaa, 0x1a, 0x6f, 0x48, 0x63, 0xc9, 0xb3, 0x11, 0x0f, 0x72, 0xbc, 0x8a, 0x41, 0xb4, 0x21,
+	0x9f, 0x0f, 0xb3, 0x69, 0x92, 0x04, 0x05, 0xda, 0x90, 0xcf, 0xcf, 0x49, 0xe0, 0xcc, 0xc0, 0x78,
+	0x3b, 0xa5, 0x78, 0x09, 0x97, 0x93, 0x3c, 0x1e, 0xd2, 0x18, 0x6f, 0xc6, 0x83, 0xa9, 0xc8, 0x3f,
+	0x21, 0x31, 0xec, 0x39, 0x80, 0x7f, 0x35, 0xcc, 0xd7, 0x85, 0xb1, 0xd6, 0x36, 0x2f, 0xaf, 0xde,
+	0x29, 0x9d, 0xdb, 0xf2, 0x73, 0xb2, 0x5c, 0x93, 0x53, 0xb3, 0x69, 0x75, 0x1b, 0xce, 0x13, 0x68,
+	0x15, 0x96, 0x5f, 0xee, 0x1f, 0xb3, 0xd8, 0x3f, 0xce, 0xaf, 0xc0, 0xc0, 0x16, 0xff, 0x06, 0x3c,
+	0x4f, 0x04, 0x92, 0x13, 0x3c, 0xe6, 0x2a, 0xe6, 0xd4, 0x6c, 0x1a, 0x5d, 0x53, 0xef, 0xb7, 0x3e,
+	0x58, 0x6a, 0x58, 0x7c, 0xd5, 0xdf, 0x86, 0x86, 0x08, 0x44, 0x28, 0xa2, 0xbc, 0xca, 0x39, 0xbb,
+	0x12, 0xe3, 0xf7, 0xd0, 0x2a, 0xe6, 0xc7, 0x57, 0xc3, 0x3c, 0x05, 0x33, 0x13, 0x22, 0xb2, 0xeb,
+	0x74, 0xf5, 0xee, 0xad, 0x74, 0xb4, 0x88, 0x8a, 0xa5, 0x2e, 0x04, 0x56, 0xa1, 0xd6, 0x35, 0x56,
+	0xa2, 0xbf, 0x87, 0x56, 0x31, 0x66, 0xbe, 0xe3, 0x1b, 0x50, 0xea, 0x89, 0x9c, 0xd0, 0x58, 0x37,
+	0x5d, 0xc5, 0xac, 0x04, 0x0e, 0x01, 0x96, 0x73, 0xe8, 0x3b, 0x22, 0x7f, 0x57, 0x36, 0xcb, 0xe3,
+	0x2e, 0xc0, 0x44, 0x3d, 0x1e, 0x24, 0xe7, 0x7a, 0x9f, 0x76, 0x5c, 0xa2, 0x71, 0x32, 0xc4, 0x89,
+	0xbe, 0x93, 0xb5, 0x38, 0x61, 0xfb, 0xd0, 0x4d, 0x44, 0xe4, 0xf9, 0xd1, 0x78, 0xb9, 0xe8, 0x0d,
+	0xca, 0x63, 0x53, 0xcb, 0xf5, 0xaa, 0x77, 0x6e, 0xab, 0x60, 0xa9, 0xfd, 0xc3, 0x7e, 0x0a, 0x8d,
+	0x4b, 0x1e, 0x70, 0x7c, 0x58, 0x54, 0xd7, 0x67, 0x20, 0xd9, 0xf4, 0x95, 0x1e, 0x07, 0xa8, 0x36,
+	0x65, 0x07, 0x50, 0x17, 0x91, 0x4c, 0x17, 0x7a, 0x35, 0xef, 0xae, 0xf9, 0xbc, 0x40, 0xed, 0xa0,
+	0xe2, 0x2a, 0x33, 0x76, 0x04, 0xd6, 0x44, 0x0d, 0x03, 0x63, 0x6d, 0xa9, 0xe9, 0x45, 0x48, 0x6a,
+	0x5c, 0x3e, 0xca, 0x90, 0x3d, 0x03, 0x53, 0xfa, 0xa1, 0xd0, 0xeb, 0x78, 0x67, 0xcd, 0xe1, 0xc2,
+	0x0f, 0x11, 0x12, 0x19, 0xe1, 0xf8, 0x94, 0x13, 0x2e, 0x57, 0x1a, 0x61, 0x04, 0x1b, 0x2b, 0xf8,
+	0xf1, 0x5e, 0xe6, 0x6f, 0x03, 0x55, 0xc6, 0x9c, 0xfd, 0xc6, 0x4c, 0xed, 0x82, 0x11, 0xfa, 0x91,
+	0xee, 0x6c, 0x24, 0x49, 0xc2, 0xe7, 0xfa, 0x05, 0x86, 0xa4, 0xf3, 0x01, 0xda, 0xa5, 0x84, 0x71,
+	0x9e, 0x46, 0x3c, 0x14, 0x59, 0xc2, 0x75, 0x3d, 0x3b, 0xee, 0x52, 0x50, 0xdc, 0x96, 0xda, 0x6a,
+	0xb3, 0x94, 0x5b, 0xbe, 0xd4, 0xa1, 0xc7, 0xd0, 0x29, 0x97, 0x26, 0x87, 0xa3, 0xfa, 0xb8, 0x0c,
+	0x47, 0x3f, 0xa9, 0x10, 0xce, 0x2f, 0x01, 0x96, 0xd5, 0x61, 0x3b, 0x60, 0x85, 0x7e, 0x84, 0xd7,
+	0x40, 0x39, 0xd5, 0x43, 0x3f, 0x3a, 0xcb, 0x48, 0xcc, 0xe7, 0x28, 0xae, 0x69, 0x31, 0x9f, 0x9f,
+	0x65, 0xce, 0x9f, 0xaa, 0xd0, 0x29, 0x3f, 0x30, 0xfe, 0x8f, 0x37, 0xf2, 0x36, 0xd4, 0x93, 0xf8,
+	0x46, 0xa4, 0x3a, 0x25, 0xc5, 0x60, 0xfa, 0x58, 0x0b, 0x2a, 0x5f, 0xcb, 0x25, 0x9a, 0x3d, 0x84,
+	0x66, 0x9c, 0x88, 0x94, 0xde, 0x3b, 0x75, 0x0a, 0x53, 0xf0, 0xce, 0x1f, 0xab, 0xd0, 0xd0, 0xcb,
+	0x1b, 0x0b, 0xbb, 0x7c, 0x18, 0xe9, 0xc2, 0x16, 0x02, 0xf6, 0x18, 0x5f, 0x7e, 0xe9, 0xcc, 0x1f,
+	0x89, 0x12, 0x1e, 0xd0, 0x22, 0x04, 0xb4, 0x0b, 0x96, 0x5e, 0xf4, 0x06, 0x1d, 0xae, 0x39, 0x84,
+	0x34, 0x4d, 0x83, 0xcc, 0x36, 0xf7, 0x0c, 0x84, 0x84, 0x34, 0x81, 0x2f, 0xde, 0xd4, 0x2d, 0x57,
+	0x31, 0xce, 0x0b, 0xd8, 0x58, 0x79, 0x11, 0xfc, 0x0f, 0x44, 0xcb, 0x03, 0x6b, 0xe5, 0x03, 0x9d,
+	0x5f, 0xc0, 0xd6, 0xda, 0x8b, 0x80, 0x6d, 0x61, 0x73, 0x0f, 0xb9, 0x8e, 0x62, 0xc8, 0xf9, 0x89,
+	0x16, 0x5d, 0xea, 0x54, 0x0c, 0x39, 0xef, 0x3b, 0x31, 0x34, 0x5c, 0x31, 0x12, 0x7e, 0x22, 0xbf,
+	0x3a, 0x0d, 0x76, 0x8b, 0x16, 0x53, 0x5f, 0x35, 0xef, 0xa3, 0x6d, 0xa8, 0xfb, 0x91, 0x27, 0xe6,
+	0x94, 0xf9, 0x86, 0xab, 0x98, 0x62, 0xcd, 0x99, 0x24, 0x54, 0x6b, 0x4e, 0xcd, 0x93, 0x7a, 0x3e,
+	0x4f, 0xfa, 0xaf, 0x3e, 0xfd, 0xab, 0x57, 0xf9, 0xeb, 0x6d, 0xaf, 0xfa, 0xe9, 0xb6, 0x57, 0xfd,
+	0x7c, 0xdb, 0xab, 0xfe, 0xf3, 0xb6, 0x57, 0xfd, 0xf3, 0x5d, 0xaf, 0xf2, 0xb7, 0xbb, 0x5e, 0xe5,
+	0xf3, 0x5d, 0xaf, 0xf2, 0xf7, 0xbb, 0x5e, 0xe5, 0x77, 0x4f, 0xc6, 0xbe, 0x9c, 0x4c, 0x2f, 0x0f,
+	0x46, 0x71, 0x78, 0xa8, 0x7a, 0x34, 0x10, 0xde, 0x58, 0xa4, 0x9a, 0x39, 0x54, 0xdc, 0xa5, 0x45,
+	0xbf, 0x70, 0xcf, 0xff, 0x13, 0x00, 0x00, 0xff, 0xff, 0x80, 0x13, 0x77, 0xf0, 0xfb, 0x0d, 0x00,
+	0x00,
 }
 
 func (this *Tx) Equal(that interface{}) bool {
@@ -1673,7 +1593,6 @@ func (this *Tx) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Sig) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1704,7 +1623,6 @@ func (this *Sig) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Body) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1755,7 +1673,6 @@ func (this *Body) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Lane) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1783,7 +1700,6 @@ func (this *Lane) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1817,7 +1733,6 @@ func (this *Op) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_Transfer) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1842,7 +1757,6 @@ func (this *Op_Transfer) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_SetAccount) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1867,7 +1781,6 @@ func (this *Op_SetAccount) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_SetAsset) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1892,7 +1805,6 @@ func (this *Op_SetAsset) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_Put) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1917,7 +1829,6 @@ func (this *Op_Put) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_Assert) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1942,7 +1853,6 @@ func (this *Op_Assert) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_SetValidator) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1967,7 +1877,6 @@ func (this *Op_SetValidator) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_Add) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -1992,7 +1901,6 @@ func (this *Op_Add) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_SetAdd) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2017,7 +1925,6 @@ func (this *Op_SetAdd) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_SetRemove) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2042,7 +1949,6 @@ func (this *Op_SetRemove) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_WriteLast) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2067,7 +1973,6 @@ func (this *Op_WriteLast) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_WriteMulti) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2092,7 +1997,6 @@ func (this *Op_WriteMulti) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_SetNode) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2117,7 +2021,6 @@ func (this *Op_SetNode) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Op_ApproveRegion) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2142,7 +2045,30 @@ func (this *Op_ApproveRegion) Equal(that interface{}) bool {
 	}
 	return true
 }
+func (this *Op_ProveEquivocation) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
 
+	that1, ok := that.(*Op_ProveEquivocation)
+	if !ok {
+		that2, ok := that.(Op_ProveEquivocation)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.ProveEquivocation.Equal(that1.ProveEquivocation) {
+		return false
+	}
+	return true
+}
 func (this *Transfer) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2176,7 +2102,6 @@ func (this *Transfer) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Policy) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2209,7 +2134,6 @@ func (this *Policy) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Member) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2240,7 +2164,6 @@ func (this *Member) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *SetAccount) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2268,7 +2191,6 @@ func (this *SetAccount) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *SetAsset) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2299,7 +2221,6 @@ func (this *SetAsset) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Put) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2330,7 +2251,6 @@ func (this *Put) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *IfVersion) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2355,7 +2275,6 @@ func (this *IfVersion) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Add) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2383,7 +2302,6 @@ func (this *Add) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *SetAdd) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2411,7 +2329,6 @@ func (this *SetAdd) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *SetRemove) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2444,7 +2361,6 @@ func (this *SetRemove) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *WriteLast) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2475,7 +2391,6 @@ func (this *WriteLast) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *WriteMulti) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2511,7 +2426,6 @@ func (this *WriteMulti) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Seen) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2542,7 +2456,6 @@ func (this *Seen) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Assert) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2573,7 +2486,6 @@ func (this *Assert) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Assert_Balance) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2598,7 +2510,6 @@ func (this *Assert_Balance) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Assert_Entry) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2623,7 +2534,6 @@ func (this *Assert_Entry) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Assert_Height) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2648,7 +2558,6 @@ func (this *Assert_Height) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *Assert_Time) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2673,7 +2582,6 @@ func (this *Assert_Time) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *AssertBalance) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2707,7 +2615,6 @@ func (this *AssertBalance) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *AssertEntry) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2738,7 +2645,6 @@ func (this *AssertEntry) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *AssertHeight) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2766,7 +2672,6 @@ func (this *AssertHeight) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *AssertTime) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2794,7 +2699,6 @@ func (this *AssertTime) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *SetValidator) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2831,7 +2735,6 @@ func (this *SetValidator) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *SetNode) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2873,7 +2776,6 @@ func (this *SetNode) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (this *ApproveRegion) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2901,7 +2803,33 @@ func (this *ApproveRegion) Equal(that interface{}) bool {
 	}
 	return true
 }
+func (this *ProveEquivocation) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
 
+	that1, ok := that.(*ProveEquivocation)
+	if !ok {
+		that2, ok := that.(ProveEquivocation)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !bytes.Equal(this.TxA, that1.TxA) {
+		return false
+	}
+	if !bytes.Equal(this.TxB, that1.TxB) {
+		return false
+	}
+	return true
+}
 func (this *Receipt) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
@@ -2938,7 +2866,6 @@ func (this *Receipt) Equal(that interface{}) bool {
 	}
 	return true
 }
-
 func (m *Tx) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3205,7 +3132,6 @@ func (m *Op_Transfer) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_SetAccount) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3227,7 +3153,6 @@ func (m *Op_SetAccount) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_SetAsset) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3249,7 +3174,6 @@ func (m *Op_SetAsset) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_Put) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3271,7 +3195,6 @@ func (m *Op_Put) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_Assert) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3293,7 +3216,6 @@ func (m *Op_Assert) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_SetValidator) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3315,7 +3237,6 @@ func (m *Op_SetValidator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_Add) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3339,7 +3260,6 @@ func (m *Op_Add) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_SetAdd) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3363,7 +3283,6 @@ func (m *Op_SetAdd) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_SetRemove) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3387,7 +3306,6 @@ func (m *Op_SetRemove) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_WriteLast) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3411,7 +3329,6 @@ func (m *Op_WriteLast) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_WriteMulti) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3435,7 +3352,6 @@ func (m *Op_WriteMulti) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_SetNode) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3459,7 +3375,6 @@ func (m *Op_SetNode) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Op_ApproveRegion) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -3483,7 +3398,29 @@ func (m *Op_ApproveRegion) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Op_ProveEquivocation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
 
+func (m *Op_ProveEquivocation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ProveEquivocation != nil {
+		{
+			size, err := m.ProveEquivocation.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintWire(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xba
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Transfer) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -4083,7 +4020,6 @@ func (m *Assert_Balance) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Assert_Entry) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -4105,7 +4041,6 @@ func (m *Assert_Entry) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Assert_Height) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -4127,7 +4062,6 @@ func (m *Assert_Height) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *Assert_Time) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -4149,7 +4083,6 @@ func (m *Assert_Time) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-
 func (m *AssertBalance) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -4460,6 +4393,43 @@ func (m *ApproveRegion) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *ProveEquivocation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ProveEquivocation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ProveEquivocation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.TxB) > 0 {
+		i -= len(m.TxB)
+		copy(dAtA[i:], m.TxB)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.TxB)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.TxA) > 0 {
+		i -= len(m.TxA)
+		copy(dAtA[i:], m.TxA)
+		i = encodeVarintWire(dAtA, i, uint64(len(m.TxA)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Receipt) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -4521,7 +4491,6 @@ func encodeVarintWire(dAtA []byte, offset int, v uint64) int {
 	dAtA[offset] = uint8(v)
 	return base
 }
-
 func (m *Tx) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4645,7 +4614,6 @@ func (m *Op_Transfer) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_SetAccount) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4658,7 +4626,6 @@ func (m *Op_SetAccount) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_SetAsset) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4671,7 +4638,6 @@ func (m *Op_SetAsset) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_Put) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4684,7 +4650,6 @@ func (m *Op_Put) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_Assert) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4697,7 +4662,6 @@ func (m *Op_Assert) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_SetValidator) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4710,7 +4674,6 @@ func (m *Op_SetValidator) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_Add) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4723,7 +4686,6 @@ func (m *Op_Add) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_SetAdd) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4736,7 +4698,6 @@ func (m *Op_SetAdd) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_SetRemove) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4749,7 +4710,6 @@ func (m *Op_SetRemove) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_WriteLast) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4762,7 +4722,6 @@ func (m *Op_WriteLast) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_WriteMulti) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4775,7 +4734,6 @@ func (m *Op_WriteMulti) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_SetNode) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4788,7 +4746,6 @@ func (m *Op_SetNode) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Op_ApproveRegion) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4801,7 +4758,18 @@ func (m *Op_ApproveRegion) Size() (n int) {
 	}
 	return n
 }
-
+func (m *Op_ProveEquivocation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ProveEquivocation != nil {
+		l = m.ProveEquivocation.Size()
+		n += 2 + l + sovWire(uint64(l))
+	}
+	return n
+}
 func (m *Transfer) Size() (n int) {
 	if m == nil {
 		return 0
@@ -5071,7 +5039,6 @@ func (m *Assert_Balance) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Assert_Entry) Size() (n int) {
 	if m == nil {
 		return 0
@@ -5084,7 +5051,6 @@ func (m *Assert_Entry) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Assert_Height) Size() (n int) {
 	if m == nil {
 		return 0
@@ -5097,7 +5063,6 @@ func (m *Assert_Height) Size() (n int) {
 	}
 	return n
 }
-
 func (m *Assert_Time) Size() (n int) {
 	if m == nil {
 		return 0
@@ -5110,7 +5075,6 @@ func (m *Assert_Time) Size() (n int) {
 	}
 	return n
 }
-
 func (m *AssertBalance) Size() (n int) {
 	if m == nil {
 		return 0
@@ -5261,6 +5225,23 @@ func (m *ApproveRegion) Size() (n int) {
 	return n
 }
 
+func (m *ProveEquivocation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.TxA)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	l = len(m.TxB)
+	if l > 0 {
+		n += 1 + l + sovWire(uint64(l))
+	}
+	return n
+}
+
 func (m *Receipt) Size() (n int) {
 	if m == nil {
 		return 0
@@ -5289,11 +5270,9 @@ func (m *Receipt) Size() (n int) {
 func sovWire(x uint64) (n int) {
 	return (math_bits.Len64(x|1) + 6) / 7
 }
-
 func sozWire(x uint64) (n int) {
 	return sovWire(uint64((x << 1) ^ uint64((int64(x) >> 63))))
 }
-
 func (m *Tx) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -5412,7 +5391,6 @@ func (m *Tx) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Sig) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -5550,7 +5528,6 @@ func (m *Sig) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Body) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -5841,7 +5818,6 @@ func (m *Body) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Lane) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -5930,7 +5906,6 @@ func (m *Lane) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Op) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6449,6 +6424,41 @@ func (m *Op) Unmarshal(dAtA []byte) error {
 			}
 			m.Kind = &Op_ApproveRegion{v}
 			iNdEx = postIndex
+		case 23:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ProveEquivocation", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ProveEquivocation{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Kind = &Op_ProveEquivocation{v}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipWire(dAtA[iNdEx:])
@@ -6470,7 +6480,6 @@ func (m *Op) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Transfer) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6643,7 +6652,6 @@ func (m *Transfer) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Policy) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6747,7 +6755,6 @@ func (m *Policy) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Member) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6870,7 +6877,6 @@ func (m *Member) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *SetAccount) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6991,7 +6997,6 @@ func (m *SetAccount) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *SetAsset) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7127,7 +7132,6 @@ func (m *SetAsset) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Put) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7280,7 +7284,6 @@ func (m *Put) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *IfVersion) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7350,7 +7353,6 @@ func (m *IfVersion) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Add) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7454,7 +7456,6 @@ func (m *Add) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *SetAdd) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7571,7 +7572,6 @@ func (m *SetAdd) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *SetRemove) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7688,7 +7688,6 @@ func (m *SetRemove) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *WriteLast) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7824,7 +7823,6 @@ func (m *WriteLast) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *WriteMulti) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -7975,7 +7973,6 @@ func (m *WriteMulti) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Seen) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -8098,7 +8095,6 @@ func (m *Seen) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *Assert) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -8289,7 +8285,6 @@ func (m *Assert) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *AssertBalance) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -8476,7 +8471,6 @@ func (m *AssertBalance) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *AssertEntry) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -8612,7 +8606,6 @@ func (m *AssertEntry) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *AssertHeight) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -8701,7 +8694,6 @@ func (m *AssertHeight) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *AssertTime) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -8790,7 +8782,6 @@ func (m *AssertTime) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *SetValidator) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -8979,7 +8970,6 @@ func (m *SetValidator) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *SetNode) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -9194,7 +9184,6 @@ func (m *SetNode) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func (m *ApproveRegion) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -9311,7 +9300,124 @@ func (m *ApproveRegion) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+func (m *ProveEquivocation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowWire
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ProveEquivocation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ProveEquivocation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TxA", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.TxA = append(m.TxA[:0], dAtA[iNdEx:postIndex]...)
+			if m.TxA == nil {
+				m.TxA = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TxB", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowWire
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthWire
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthWire
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.TxB = append(m.TxB[:0], dAtA[iNdEx:postIndex]...)
+			if m.TxB == nil {
+				m.TxB = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipWire(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthWire
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
 
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
 func (m *Receipt) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -9472,7 +9578,6 @@ func (m *Receipt) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-
 func skipWire(dAtA []byte) (n int, err error) {
 	l := len(dAtA)
 	iNdEx := 0

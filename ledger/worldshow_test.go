@@ -103,6 +103,9 @@ func (w *world) showAccount(name string) string {
 	if !account.Policy.IsDefault() {
 		text += " policy=own"
 	}
+	if e := account.Equivocation; e.Count > 0 {
+		text += fmt.Sprintf(" equivocated=%d last=%d barred=%v", e.Count, e.Height, e.Barred)
+	}
 	return text + fmt.Sprintf(" log=%d", account.LogCount)
 }
 

@@ -180,7 +180,7 @@ func compareAccount(view ledger.Reader, id crypto.Address, want *account, held m
 		key = got.Policy.Members[0].PublicKey
 	}
 	if len(balances) != len(want.balances) || len(got.Lanes) != len(want.lanes) || got.LogCount != want.logCount ||
-		got.LogHead != want.logHead || !bytes.Equal(key, want.key) {
+		got.LogHead != want.logHead || got.Equivocation != want.proofs || !bytes.Equal(key, want.key) {
 		return fmt.Errorf("account %s is %+v, should be %+v", id, got, want)
 	}
 	for _, b := range balances {

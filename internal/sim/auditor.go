@@ -42,6 +42,7 @@ type account struct {
 	balances map[crypto.Hash]*big.Int
 	logCount uint64
 	logHead  crypto.Hash
+	proofs   ledger.Equivocation
 }
 
 type asset struct {
