@@ -13,6 +13,11 @@ import (
 // if that takes longer: with libp2p CometBFT first waits for peers that may be away, and a network may begin
 // in the future. What goes wrong later ends the node: see Done. Start is called once.
 func (n *Node) Start() error {
+	if n.plane != nil {
+		if err := n.plane.Start(); err != nil {
+			return err
+		}
+	}
 	n.serve("http api", func() error { return n.api.Serve(n.apiListener) })
 	if n.metricsListener != nil {
 		n.serve("metrics", func() error { return n.metricsServer.Serve(n.metricsListener) })
@@ -24,6 +29,7 @@ func (n *Node) Start() error {
 	n.work(n.supervise)
 	n.work(n.watchReach)
 	n.work(n.passOn)
+	n.work(n.watchRoster)
 	if n.syncing.Load() {
 		n.work(n.watchSync)
 	}
@@ -145,6 +151,9 @@ func (n *Node) stop() error {
 		}
 	}
 	var errs []error
+	if n.closePlane != nil {
+		errs = append(errs, n.closePlane()) // it reads CometBFT's blocks
+	}
 	if n.engine.IsRunning() {
 		errs = append(errs, n.engine.Stop())
 	}
@@ -158,6 +167,9 @@ func (n *Node) stop() error {
 // close closes what New opened, in reverse order, also after New got only half way.
 func (n *Node) close() error {
 	var errs []error
+	if n.closePlane != nil {
+		errs = append(errs, n.closePlane())
+	}
 	if n.engine != nil {
 		errs = append(errs, n.engine.ProxyApp().Stop())
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -155,6 +156,29 @@ func (m *metrics) Committed(b app.BlockStats) {
 	m.execution.Observe(b.Execute.Seconds())
 	m.tree.Observe(b.Stage.Seconds())
 	m.storing.Observe(b.Commit.Seconds())
+}
+
+// watchStrong adds what strong reads and the app plane have to show.
+func (m *metrics) watchStrong(n *Node) {
+	labels := prometheus.Labels{"chain_id": n.doc.ChainID, "node": n.config.Engine.Moniker}
+	gauge := func(name, help string, value func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels}, value))
+	}
+	counter := func(name, result, help string, value func() uint64) {
+		o := prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: maps.Clone(labels)}
+		if result != "" {
+			o.ConstLabels["result"] = result
+		}
+		m.registry.MustRegister(prometheus.NewCounterFunc(o, func() float64 { return float64(value()) }))
+	}
+	const reads, help = "strong_reads_total", "Strong reads: answered at once, after waiting for a block, or refused for want of a quorum."
+	counter(reads, "fast", help, n.strong.fast.Load)
+	counter(reads, "slow", help, n.strong.slow.Load)
+	counter(reads, "refused", help, n.strong.failed.Load)
+	gauge("strong_fast_path_ratio", "Share of the answered strong reads that did not have to wait for a block.", n.strong.fastRatio)
+	gauge("plane_peers", "Validators' nodes connected over the app plane.", func() float64 { return float64(n.planePeers()) })
+	counter("plane_refused_total", "", "Connections to the app plane refused to hosts that the ledger does not name.", n.planeRefused)
 }
 
 // answered takes in one request of the HTTP API.

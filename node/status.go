@@ -49,6 +49,7 @@ func (b backend) Status(context.Context) (rpc.Status, error) {
 	out.Reachable, out.TotalPower = n.reach.reachable.Load(), n.reach.total.Load()
 	waiting := n.outbox.Stats()
 	out.OutboxTxs, out.OutboxBytes = waiting.Txs, int64(waiting.Bytes)
+	out.NotAttesting, out.PlanePeers = nodeSource{n}.unfit(), n.planePeers()
 	pool := n.app.PoolStats()
 	out.PoolTxs, out.PoolBytes = pool.Txs, int64(pool.Bytes)
 	out.CPUSeconds, out.RSSBytes = usage()

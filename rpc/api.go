@@ -28,7 +28,7 @@ const (
 // The headers of the API. A read's request may say how fresh the answer must be, and every answer says who
 // gave it and what it rests on.
 const (
-	HeaderConsistency = "X-Tetrad-Consistency" // request: eventual, session, bounded or session+bounded
+	HeaderConsistency = "X-Tetrad-Consistency" // request: eventual, session, bounded, strong, or several with + between them
 	HeaderMinHeight   = "X-Tetrad-Min-Height"  // request: wait until the node has this height
 	HeaderMaxAge      = "X-Tetrad-Max-Age"     // request: refuse a state older than this, such as 2s
 	HeaderNode        = "X-Tetrad-Node"        // the moniker of the node that answered
@@ -44,6 +44,7 @@ const (
 	ConsistencyEventual = "eventual" // some committed state, never a torn one
 	ConsistencySession  = "session"  // not older than X-Tetrad-Min-Height
 	ConsistencyBounded  = "bounded"  // not older than X-Tetrad-Max-Age
+	ConsistencyStrong   = "strong"   // everything that was committed before the read began
 )
 
 // What may have become of a transaction.
@@ -187,7 +188,7 @@ type Balance struct {
 	Available   string `json:"available"`
 	Height      uint64 `json:"height"`
 	Verified    bool   `json:"verified"`
-	Consistency string `json:"consistency" enum:"eventual,session"`
+	Consistency string `json:"consistency" doc:"The level at which it was read"`
 	Provable
 }
 

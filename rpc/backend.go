@@ -56,6 +56,8 @@ type Backend interface {
 	// ErrUnproven when the context ends, or with ErrNothingProvable.
 	ProveBlock(ctx context.Context, height uint64) (Block, error)
 
+	Attester
+
 	// Status describes the node. It is asked for several times a second and must not wait for consensus.
 	Status(ctx context.Context) (Status, error)
 }

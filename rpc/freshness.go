@@ -8,8 +8,9 @@ import (
 	"github.com/tetradledger/tetrad/ledger"
 )
 
-// begin checks what a read asks for, and limits how long it may wait for it.
-func (f *Freshness) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
+// begin checks what a read asks for, and limits how long it may wait for it. A strong read is one from then on that must
+// have reached the height the validators show.
+func (s *server) begin(ctx context.Context, f *Freshness) (context.Context, context.CancelFunc, error) {
 	if err := checkConsistency(f); err != nil {
 		return nil, nil, err
 	}
@@ -18,7 +19,27 @@ func (f *Freshness) begin(ctx context.Context) (context.Context, context.CancelF
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
+	if f.strong() {
+		short, done := context.WithTimeout(ctx, StrongMax)
+		defer done()
+		height, err := s.backend.ReadIndex(short)
+		if err != nil {
+			cancel()
+			return nil, nil, s.asError(err, "ask the validators how far a strong read must see")
+		}
+		f.MinHeight = max(f.MinHeight, height)
+	}
 	return ctx, cancel, nil
+}
+
+// strong tells whether a read must see everything that was committed before it began.
+func (f *Freshness) strong() bool {
+	for part := range strings.SplitSeq(f.Consistency, "+") {
+		if part == ConsistencyStrong {
+			return true
+		}
+	}
+	return false
 }
 
 // checkConsistency refuses what is not served, rather than to serve less than was asked for.
@@ -32,10 +53,12 @@ func checkConsistency(f *Freshness) error {
 			}
 		case "verified":
 			return badRequest("header %s: a node cannot vouch for itself; ask with proof=true and verify the proof.", HeaderConsistency)
-		case "strong":
-			return badRequest("header %s: this node does not serve strong reads; a client asks all validators for them by itself.", HeaderConsistency)
+		case ConsistencyStrong:
+			if f.Height > 0 {
+				return badRequest("header %s: the state of a height is what it is; leave one of the two away.", HeaderConsistency)
+			}
 		default:
-			return badRequest("header %s: there is no consistency level %q; this node serves eventual, session and bounded.",
+			return badRequest("header %s: there is no consistency level %q; this node serves eventual, session, bounded and strong.",
 				HeaderConsistency, shorten(part))
 		}
 	}
@@ -84,6 +107,9 @@ func (f *Freshness) level() string {
 	level := ConsistencyEventual
 	if f.MinHeight > 0 {
 		level = ConsistencySession
+	}
+	if f.strong() {
+		level = ConsistencyStrong
 	}
 	if f.MaxAge == "" {
 		return level

@@ -64,7 +64,8 @@ func (s *server) guard(next http.Handler) http.Handler {
 
 // mayWait tells whether the caller asked to be kept waiting.
 func mayWait(r *http.Request) bool {
-	return r.Method == http.MethodGet && (r.Header.Get(HeaderMinHeight) != "" || strings.Contains(r.URL.RawQuery, "wait="))
+	return r.Method == http.MethodGet && (r.Header.Get(HeaderMinHeight) != "" || strings.Contains(r.URL.RawQuery, "wait=") ||
+		strings.Contains(r.Header.Get(HeaderConsistency), ConsistencyStrong))
 }
 
 // enter takes a slot if one is free. Nobody queues for one: a queue would only hide that the node has too

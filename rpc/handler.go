@@ -28,6 +28,7 @@ func NewHandler(b Backend, o Options) http.Handler {
 	s.registerEvents(api)
 	s.registerLight(api)
 	s.registerNode(api)
+	s.registerAttest(api)
 	documentBatch(api.OpenAPI())
 
 	r.Post(PathBatch, s.batch)
@@ -56,12 +57,13 @@ func newServer(b Backend, o Options) *server {
 	}
 	s := &server{
 		backend: b, options: o, log: o.Logger, now: o.Now,
-		working:  make(chan struct{}, o.RequestsMax),
-		waiting:  make(chan struct{}, o.WaitersMax),
-		batching: make(chan struct{}, min(batchesMax, o.RequestsMax)),
-		listing:  make(chan struct{}, listsMax),
-		reading:  make(chan struct{}, o.StreamsMax),
-		pending:  make(chan struct{}, pendingReadsMax),
+		working:   make(chan struct{}, o.RequestsMax),
+		waiting:   make(chan struct{}, o.WaitersMax),
+		batching:  make(chan struct{}, min(batchesMax, o.RequestsMax)),
+		listing:   make(chan struct{}, listsMax),
+		attesting: make(chan struct{}, min(attestsMax, o.RequestsMax)),
+		reading:   make(chan struct{}, o.StreamsMax),
+		pending:   make(chan struct{}, pendingReadsMax),
 	}
 	s.events = newEventBlocks(s.readEventBlock)
 	return s

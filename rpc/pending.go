@@ -54,7 +54,7 @@ func (s *server) entryWithPending(ctx context.Context, in *entryInput) (*answer[
 		return nil, err
 	}
 	f := in.freshness()
-	ctx, cancel, err := f.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, f)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // Freshness is what every read may ask of the state it is answered from.
 type Freshness struct {
-	Consistency string `header:"X-Tetrad-Consistency" doc:"eventual: any committed state; session: not older than X-Tetrad-Min-Height, which is what that header alone means, too; bounded: not older than X-Tetrad-Max-Age, likewise; session+bounded: both" example:"session"`
+	Consistency string `header:"X-Tetrad-Consistency" doc:"eventual: any committed state; session: not older than X-Tetrad-Min-Height, which is what that header alone means, too; bounded: not older than X-Tetrad-Max-Age, likewise; strong: everything that was committed before the request came, by the word of validators with more than two thirds of the power, which this node asks; session+bounded and the like: all of these" example:"session"`
 	MinHeight   uint64 `header:"X-Tetrad-Min-Height" doc:"Wait until the node has this height, at most for timeout" example:"1"`
 	MaxAge      string `header:"X-Tetrad-Max-Age" doc:"How old the answer's block may be by this node's clock, such as 2s; the node refuses rather than to answer from an older one" example:"10s"`
 	Height      uint64 `query:"height" doc:"Read the state after this block instead of the newest"`
@@ -82,7 +82,7 @@ func proved[P interface{ freshness() *Freshness }, Out any, Q interface {
 }](ctx context.Context, s *server, doing string, in P, read func(Snapshot, P) (Out, error),
 ) (*answer[Out], error) {
 	f := in.freshness()
-	ctx, cancel, err := f.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (s *server) age(timeMS uint64) int64 {
 
 // open opens the state a read asks for.
 func (s *server) open(ctx context.Context, f *Freshness) (Snapshot, error) {
-	ctx, cancel, err := f.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, f)
 	if err != nil {
 		return nil, err
 	}

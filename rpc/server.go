@@ -33,18 +33,19 @@ type Options struct {
 // server holds what the handlers share. Nothing in it changes once it is built, except pulse, which guards
 // itself.
 type server struct {
-	backend  Backend
-	options  Options
-	log      *slog.Logger
-	now      func() time.Time
-	pulse    pulse
-	working  chan struct{} // a slot for each request being worked on
-	waiting  chan struct{} // a slot for each request that may wait
-	batching chan struct{} // a slot for each batch being taken in, on top of its working slot
-	pending  chan struct{} // a slot for each entry being joined with what is pending, likewise
-	listing  chan struct{} // a slot for each list of entries being read, on top of its working slot
-	reading  chan struct{} // a slot for each stream of events
-	events   *eventBlocks  // what the streams carry
+	backend   Backend
+	options   Options
+	log       *slog.Logger
+	now       func() time.Time
+	pulse     pulse
+	working   chan struct{} // a slot for each request being worked on
+	waiting   chan struct{} // a slot for each request that may wait
+	batching  chan struct{} // a slot for each batch being taken in, on top of its working slot
+	pending   chan struct{} // a slot for each entry being joined with what is pending, likewise
+	listing   chan struct{} // a slot for each list of entries being read, on top of its working slot
+	attesting chan struct{} // a slot for each attestation being made, likewise
+	reading   chan struct{} // a slot for each stream of events
+	events    *eventBlocks  // what the streams carry
 }
 
 // NewServer wraps NewHandler in an http.Server whose timeouts match what the handler does.

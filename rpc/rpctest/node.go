@@ -23,6 +23,7 @@ type Node struct {
 	first   uint64     // oldest height it keeps
 	poolMax int        // takes so many transactions at once; 0: any number
 	adjust  func(*rpc.Status)
+	unheard bool // hears of no other validator, and attests nothing
 }
 
 var _ rpc.Backend = (*Node)(nil)
