@@ -31,6 +31,7 @@ const (
 	HeaderConsistency = "X-Tetrad-Consistency" // request: eventual, session, bounded, strong, or several with + between them
 	HeaderMinHeight   = "X-Tetrad-Min-Height"  // request: wait until the node has this height
 	HeaderMaxAge      = "X-Tetrad-Max-Age"     // request: refuse a state older than this, such as 2s
+	HeaderRequire     = "X-Tetrad-Require"     // request: ready, to be refused with 503 unless /v1/ready says 200
 	HeaderNode        = "X-Tetrad-Node"        // the moniker of the node that answered
 	HeaderHeight      = "X-Tetrad-Height"      // the height at which the answer holds
 	HeaderAgeMS       = "X-Tetrad-Age-Ms"      // how long ago that height's block was made
@@ -38,6 +39,9 @@ const (
 	HeaderPartition   = "X-Tetrad-Partition"   // ok, suspect, minority or stalled
 	HeaderTrust       = "X-Tetrad-Trust"       // what the answer rests on: node, or proof if it carries one
 )
+
+// requireReady is what HeaderRequire may say.
+const requireReady = "ready"
 
 // Consistency levels of reads.
 const (

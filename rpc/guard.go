@@ -38,6 +38,10 @@ func (s *server) guard(next http.Handler) http.Handler {
 		if r.Method == http.MethodOptions && s.preflight(out, r) {
 			return
 		}
+		if e := s.required(r); e != nil {
+			writeError(out, e)
+			return
+		}
 		slots := s.working
 		if stream := r.URL.Path == PathEvents; stream || mayWait(r) {
 			if slots = s.waiting; stream {
@@ -60,6 +64,22 @@ func (s *server) guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(out, foldEntryPath(r))
 	})
+}
+
+// required refuses a request that only a node in good health is to answer, in the words of /v1/ready: for proxies that
+// cannot ask for that themselves.
+func (s *server) required(r *http.Request) *Error {
+	want := r.Header.Get(HeaderRequire)
+	if want == "" {
+		return nil
+	}
+	if want != requireReady {
+		return badRequest("header %s: only %s can be required, not %q.", HeaderRequire, requireReady, shorten(want))
+	}
+	if reasons := unfit(s.recentStatus(), readyLagMax, readyAgeMax); len(reasons) > 0 {
+		return NewError(ledger.CodeUnavailable, "The node is not ready: %s.", strings.Join(reasons, "; ")).RetryAfter(retryAfterDefault)
+	}
+	return nil
 }
 
 // mayWait tells whether the caller asked to be kept waiting.
