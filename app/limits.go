@@ -62,6 +62,9 @@ const (
 	mergeIndexBytesMax = 32 << 20
 	mergeRefBytes      = 192
 
+	// equivocationsMax bounds the authors whose contradictions are kept, each two transactions.
+	equivocationsMax = 256
+
 	// reapBytesDefault bounds one gossip batch where the engine names no bound.
 	reapBytesDefault = 1 << 20
 

@@ -216,3 +216,83 @@ func TestGossipWithoutBlocks(t *testing.T) {
 	}
 	counted(t, second.app.pool)
 }
+
+// inLane is a merging transaction on a place of a lane.
+func inLane(from int, seq uint64, delta int64) []byte {
+	actor := account(from)
+	return signBody(ledger.Body{
+		Version: 1, ChainId: testChain, Actor: actor[:], Lane: &ledger.Lane{Id: 1, Seq: seq},
+		Ops: []ledger.Op{{Kind: &ledger.Op_Add{Add: &ledger.Add{Path: "n", Delta: delta}}}},
+	}, key(from))
+}
+
+// TestWitness: a node that has two words of one author in one place keeps both, whether they wait side by side or one
+// of them is decided, and what it keeps bars the author.
+func TestWitness(t *testing.T) {
+	for name, meet := range map[string]func(r *replica, a, b []byte){
+		"both wait":                    func(r *replica, a, b []byte) { r.submit(a); r.submit(b) },
+		"one waits, one is in a block": func(r *replica, a, b []byte) { r.submit(a); r.decide([][]byte{frame(b)}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReplica(t)
+			a, b := inLane(0, 1, 1), inLane(0, 1, 2)
+			r.submit(merging(0, 5, longTime, "n"), inLane(1, 1, 1), inLane(0, 2, 1), transfer(3, 1))
+			if n := len(r.app.Equivocations()); n != 0 {
+				t.Fatalf("%d contradictions of honest authors", n)
+			}
+			meet(r, a, b)
+			seen := r.app.Equivocations()
+			if len(seen) != 1 || seen[0].A.Actor() != account(0) {
+				t.Fatalf("%+v", seen)
+			}
+			op, fits := ledger.EvidenceFor(seen[0].A, seen[0].B)
+			actor := account(2)
+			proof := signBody(ledger.Body{
+				Version: 1, ChainId: testChain, Actor: actor[:], Nonce: make([]byte, ledger.NonceLen), ValidUntilMs: longTime, Ops: []ledger.Op{op},
+			}, key(2))
+			if !fits {
+				t.Fatal("it does not fit")
+			}
+			r.submit(proof)
+			r.decide([][]byte{proof})
+			view := r.app.View()
+			defer view.Close()
+			leaf, err := view.Get(ledger.KeyAccount(account(0)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if of, err := ledger.DecodeAccount(leaf); err != nil || !of.Equivocation.Barred || of.Equivocation.Count != 1 {
+				t.Errorf("%+v, %v", of.Equivocation, err)
+			}
+			if sum, joined := r.sumOf(0, "n"); joined != 0 {
+				t.Errorf("what is pending of a barred author is joined: %s of %d", sum, joined)
+			}
+			forged := flipped(proof, 20+len(op.GetProveEquivocation().TxA)) // somewhere in the evidence
+			if out := r.app.Submit(t.Context(), [][]byte{forged}); out[0].Code == ledger.CodeOK {
+				t.Error("a proof that was altered is taken in")
+			}
+			counted(t, r.app.pool)
+		})
+	}
+}
+
+// TestWitnessBounds: of so many authors the contradictions are kept, one of each, and of more the newest.
+func TestWitnessBounds(t *testing.T) {
+	w := witness{places: map[place]*entry{}}
+	tx := func(author uint16, delta int64) *ledger.Transaction {
+		t := mustDecode(inLane(0, 1, delta))
+		t.Body.Actor = append([]byte{byte(author >> 8), byte(author)}, make([]byte, 30)...)
+		return t
+	}
+	for author := range uint16(equivocationsMax) {
+		w.compare(tx(author, 1), tx(author, 2))
+	}
+	w.compare(tx(0, 1), tx(0, 3))
+	if len(w.seen) != equivocationsMax || w.seen[0].B.Body.Ops[0].GetAdd().Delta != 3 {
+		t.Fatalf("%d kept", len(w.seen))
+	}
+	w.compare(tx(equivocationsMax, 1), tx(equivocationsMax, 2))
+	if len(w.seen) != equivocationsMax || w.seen[0].A.Actor()[1] != 1 {
+		t.Errorf("%d kept, the oldest of %x", len(w.seen), w.seen[0].A.Actor())
+	}
+}

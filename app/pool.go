@@ -29,7 +29,8 @@ type pool struct {
 	bytes  int
 	local  int
 
-	merges mergeIndex
+	merges  mergeIndex
+	witness witness
 
 	fresh   *list.List // local entries that gossip has not had yet
 	offered *list.List // local entries that it had, least recently first
@@ -71,6 +72,7 @@ func newPool(o PoolOptions) *pool {
 		byKey:   map[crypto.Hash]*entry{}, byID: map[ledger.TxID]*entry{}, held: map[crypto.Address]int{},
 		order: list.New(), expiry: map[uint64]*list.List{}, fresh: list.New(), offered: list.New(), heard: list.New(),
 		merges:  newMergeIndex(mergeIndexBytesMax),
+		witness: witness{places: map[place]*entry{}},
 		arrived: make(chan struct{}, 1),
 	}
 }
@@ -236,7 +238,10 @@ func (p *pool) insert(c *candidate) {
 	p.held[e.account]++
 	p.bytes += len(e.tx.Raw)
 	e.inOrder, e.inExpiry = p.order.PushBack(e), ending.PushBack(e)
-	p.merges.insert(e, c.merges)
+	if len(c.merges) > 0 {
+		p.merges.insert(e, c.merges)
+		p.witness.insert(e)
+	}
 	if e.local {
 		p.local++
 		e.fresh = true
@@ -251,7 +256,10 @@ func (p *pool) remove(e *entry) {
 		delete(p.held, e.account)
 	}
 	p.bytes -= len(e.tx.Raw)
-	p.merges.remove(e)
+	if len(e.merges) > 0 || e.unlisted {
+		p.merges.remove(e)
+		p.witness.remove(e)
+	}
 	p.order.Remove(e.inOrder)
 	ending := p.expiry[e.second]
 	if ending.Remove(e.inExpiry); ending.Len() == 0 {

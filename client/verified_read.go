@@ -109,6 +109,7 @@ func buildAccount(p *proven, id string, a crypto.Address) (rpc.Account, error) {
 	out := rpc.Account{
 		Account: id, Address: a.String(), Exists: found, Balances: holdings, Policy: policyOf(&leaf.Policy),
 		Lanes: make([]rpc.Lane, 0, len(leaf.Lanes)), LogCount: leaf.LogCount, LogHead: leaf.LogHead, Height: p.height, Verified: true,
+		Equivocation: rpc.DescribeEquivocation(leaf.Equivocation),
 	}
 	for _, lane := range leaf.Lanes {
 		out.Lanes = append(out.Lanes, rpc.Lane{ID: lane.ID, Seq: lane.Seq})

@@ -119,6 +119,15 @@ func (b backend) Pending(ctx context.Context, name ledger.EntryName, minHeight u
 	return view, txs, all, nil
 }
 
+// Equivocations are what the pool has seen.
+func (b backend) Equivocations(context.Context) ([][2]*ledger.Transaction, error) {
+	var out [][2]*ledger.Transaction
+	for _, e := range b.n.app.Equivocations() {
+		out = append(out, [2]*ledger.Transaction{e.A, e.B})
+	}
+	return out, nil
+}
+
 // heightError tells the caller which heights there are.
 func heightError(asked uint64, err error) error {
 	var pruned store.ErrPruned

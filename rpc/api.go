@@ -22,7 +22,9 @@ const (
 	PathReady        = "/v1/ready"
 	PathLive         = "/v1/live"
 	PathErrors       = "/v1/errors"
-	PathEvents       = "/v1/events"
+
+	PathEquivocations = "/v1/equivocations"
+	PathEvents        = "/v1/events"
 )
 
 // The headers of the API. A read's request may say how fresh the answer must be, and every answer says who
@@ -160,17 +162,35 @@ type Lane struct {
 // Account is the state of an account. One that never took part in a transaction exists all the same, with
 // nothing in it: it can receive at any time.
 type Account struct {
-	Account  string      `json:"account" doc:"The account, as it was asked for"`
-	Address  string      `json:"address"`
-	Exists   bool        `json:"exists" doc:"Whether the ledger holds anything about it"`
-	Balances []Holding   `json:"balances"`
-	Policy   *Policy     `json:"policy,omitempty" doc:"Absent while the account answers to the key of its address"`
-	Lanes    []Lane      `json:"lanes"`
-	LogCount uint64      `json:"log_count" doc:"How many committed transactions touched it"`
-	LogHead  crypto.Hash `json:"log_head" doc:"Head of the hash chain over them"`
-	Height   uint64      `json:"height"`
-	Verified bool        `json:"verified" doc:"false: this is what the node says"`
+	Account  string    `json:"account" doc:"The account, as it was asked for"`
+	Address  string    `json:"address"`
+	Exists   bool      `json:"exists" doc:"Whether the ledger holds anything about it"`
+	Balances []Holding `json:"balances"`
+	Policy   *Policy   `json:"policy,omitempty" doc:"Absent while the account answers to the key of its address"`
+	Lanes    []Lane    `json:"lanes"`
+	// Equivocation is absent for nearly everybody.
+	Equivocation *Equivocation `json:"equivocation,omitempty" doc:"Absent unless it was proven that the account has signed two different things in one place"`
+	LogCount     uint64        `json:"log_count" doc:"How many committed transactions touched it"`
+	LogHead      crypto.Hash   `json:"log_head" doc:"Head of the hash chain over them"`
+	Height       uint64        `json:"height"`
+	Verified     bool          `json:"verified" doc:"false: this is what the node says"`
 	Provable
+}
+
+// Equivocation is what was proven of an account that says different things in one place: under one nonce, or one
+// sequence number of a lane.
+type Equivocation struct {
+	Proofs uint32 `json:"proofs" doc:"How often it was proven, each time of another key"`
+	Height uint64 `json:"height" doc:"Height of the last proof"`
+	Barred bool   `json:"barred" doc:"Its operations that merge are refused until it changes its key"`
+}
+
+// DescribeEquivocation says what an account's leaf says; nil for nothing.
+func DescribeEquivocation(e ledger.Equivocation) *Equivocation {
+	if e.Count == 0 {
+		return nil
+	}
+	return &Equivocation{Proofs: e.Count, Height: e.Height, Barred: e.Barred}
 }
 
 // Balances are all holdings of an account.

@@ -32,6 +32,10 @@ type Backend interface {
 	// all that wait. What the state does not hold and has not expired is among them. It fails like Read.
 	Pending(ctx context.Context, name ledger.EntryName, minHeight uint64) (snap Snapshot, txs []*ledger.Transaction, all bool, err error)
 
+	// Equivocations are pairs of transactions by which their authors contradict themselves, as this node has seen
+	// them; their signatures are verified.
+	Equivocations(ctx context.Context) ([][2]*ledger.Transaction, error)
+
 	// Prove opens the state at a height for proofs; 0 chooses the newest height that can be proven. That is a
 	// height below the newest block's, whose header holds the state's root; to have reached MinHeight means that
 	// MinHeight can be proven. It fails with ErrUnprovable, ErrUnproven or

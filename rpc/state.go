@@ -41,6 +41,7 @@ func (s *server) registerState(api huma.API) {
 	registerRead(s, api, op("history", PathAccounts+"/{id}/history", "The transactions of an account, newest first"), readHistory)
 	registerRead(s, api, op("asset", PathAssets+"/{code}", "An asset and its supply"), readAsset)
 	registerRead(s, api, op("entries", PathEntries+"/{namespace}", "The entries of an account's namespace, in order of their paths"), s.listEntries)
+	huma.Register(api, op("equivocations", PathEquivocations, "Authors that this node has seen contradict themselves, with what proves it"), s.equivocations)
 	huma.Register(api, op("entry", PathEntries+"/{namespace}/{path}", "An entry of an account's namespace"), s.entry)
 	registerRead(s, api, op("validators", PathValidators, "All validators"), readValidators)
 	registerRead(s, api, op("node", PathNodes+"/{validator}", "What is registered of a validator's node"), readNode)
@@ -75,6 +76,7 @@ func readAccount(snap Snapshot, in *accountInput) (Account, error) {
 	out := Account{
 		Account: in.ID, Address: a.String(), Exists: found, Balances: holdings, Policy: policyOf(&leaf.Policy),
 		Lanes: make([]Lane, 0, len(leaf.Lanes)), LogCount: leaf.LogCount, LogHead: leaf.LogHead, Height: snap.Height(),
+		Equivocation: DescribeEquivocation(leaf.Equivocation),
 	}
 	for _, lane := range leaf.Lanes {
 		out.Lanes = append(out.Lanes, Lane{ID: lane.ID, Seq: lane.Seq})

@@ -99,7 +99,7 @@ func writeAccount(w io.Writer, a rpc.Account) {
 		name = ""
 	}
 	fields(w, "account", name, "address", a.Address, "answers to", keys,
-		"transactions", fmt.Sprint(a.LogCount), "height", fmt.Sprint(a.Height))
+		"transactions", fmt.Sprint(a.LogCount), "equivocated", equivocated(a.Equivocation), "height", fmt.Sprint(a.Height))
 	if len(a.Balances) == 0 {
 		fmt.Fprintln(w, "\nno balances")
 		return

@@ -24,7 +24,7 @@ The transaction's id is printed before anything is sent, so that its outcome can
 Amounts are a number and an asset, such as 12.50usd. Accounts are addresses or the names of your keys.`,
 	}
 	cmd.AddCommand(newTxTransfer(c), newTxAccount(c), newTxAsset(c), newTxPut(c),
-		newTxAdd(c), newTxSetAdd(c), newTxSetRemove(c), newTxWriteLast(c), newTxWriteMulti(c),
+		newTxAdd(c), newTxSetAdd(c), newTxSetRemove(c), newTxWriteLast(c), newTxWriteMulti(c), newTxProveEquivocation(c),
 		newTxSetNode(c), newTxApproveRegion(c),
 		newTxSend(c), newTxSign(c), newTxBroadcast(c), newTxStatus(c), newTxReceipt(c))
 	addKeyringFlag(cmd)

@@ -214,6 +214,22 @@ func (n *Node) Pending(ctx context.Context, name ledger.EntryName, minHeight uin
 	return snap, txs, true, nil
 }
 
+// Equivocations implements rpc.Backend: those among the transactions that wait.
+func (n *Node) Equivocations(context.Context) ([][2]*ledger.Transaction, error) {
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out [][2]*ledger.Transaction
+	for i, a := range l.pool {
+		for _, b := range l.pool[:i] {
+			if ledger.Equivocate(a, b) {
+				out = append(out, [2]*ledger.Transaction{a, b})
+			}
+		}
+	}
+	return out, nil
+}
+
 // Prove implements rpc.Backend.
 func (n *Node) Prove(ctx context.Context, o rpc.ReadOptions) (rpc.Prover, error) {
 	l := n.ledger
