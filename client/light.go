@@ -62,7 +62,7 @@ func (l *lightClient) header(ctx context.Context, node string, height uint64) (*
 // walk is what may differ in how a header is reached.
 type walk struct {
 	shown     *cmttypes.LightBlock // the header, where the node has shown it already
-	witnessed func() bool          // tells whether other nodes have named the same header already; nil: they have not
+	witnessed bool                 // another node has named the same header already
 }
 
 // reach is header with its ways.
@@ -103,7 +103,7 @@ func (l *lightClient) reach(ctx context.Context, node string, height uint64, w w
 	if err != nil {
 		return nil, err
 	}
-	if w.witnessed == nil || !w.witnessed() {
+	if !w.witnessed {
 		if err := l.witness(ctx, node, base, target); err != nil {
 			return nil, err
 		}

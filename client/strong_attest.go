@@ -29,8 +29,8 @@ const (
 	// laggardMax is how far below the trusted headers a node may be and still be listened to. Headers there are
 	// walked to one by one, and a validator so far behind takes no part in consensus.
 	laggardMax = 16
-	// agreeWait is how long one more node that names the same header is waited for, before the others are asked.
-	agreeWait = 20 * time.Millisecond
+	// agreeWait is how long one more node that names the same header is waited for, before all others are asked.
+	agreeWait = 100 * time.Millisecond
 )
 
 // attestQuestion and attestAnswer are what goes over the wire.
@@ -165,7 +165,8 @@ func (r *round) shown(ctx context.Context, node string, height uint64, wait time
 	}
 	hash := crypto.Hash(block.Hash())
 	r.heard.add(hash, node)
-	return r.s.v.light.reach(ctx, node, height, walk{shown: block, witnessed: func() bool { return r.heard.another(ctx, hash) }})
+	// Others may have the block a moment later; meanwhile nobody who walks to another header is kept waiting.
+	return r.s.v.light.reach(ctx, node, height, walk{shown: block, witnessed: r.heard.another(ctx, hash)})
 }
 
 // fetchShown is fetchBlock with the time to get the block.

@@ -51,13 +51,14 @@ type block struct {
 // Get makes a block's state a ledger.Reader.
 func (b *block) Get(key []byte) ([]byte, error) { return b.state[string(key)], nil }
 
-// NewLedger begins at the block time with one validator and funded accounts.
-func NewLedger(chainID string, timeMS uint64) *Ledger {
+// NewLedger begins at the block time with four validators and funded accounts, and then with what else a test wants of
+// its genesis.
+func NewLedger(chainID string, timeMS uint64, more ...ledger.GenesisOp) *Ledger {
 	l := &Ledger{
 		ChainID: chainID, Genesis: crypto.Sum([]byte(chainID)), pooled: map[crypto.Hash]bool{},
 		decided: map[crypto.Hash]ledger.Receipt{}, changed: make(chan struct{}), trees: newTrees(),
 	}
-	out, err := ledger.ExecuteGenesis(ledger.DefaultParams(), genesisOps(), timeMS)
+	out, err := ledger.ExecuteGenesis(ledger.DefaultParams(), append(genesisOps(), more...), timeMS)
 	if err != nil {
 		panic("rpctest: the genesis is wrong: " + err.Error())
 	}
