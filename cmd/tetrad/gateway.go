@@ -133,4 +133,3 @@ func (c *cli) logger() (*slog.Logger, error) {
 	}
 	return log, nil
 }
-
