@@ -229,6 +229,9 @@ func (c *cli) submitAndWait(ctx context.Context, l *link, signed client.Signed, 
 		case f.exit != exitUnknown && f.exit != exitUnreachable:
 			status.Status = rpc.StatusRefused
 		}
+		if f.code == uint32(ledger.CodeNoQuorum) {
+			return status, f.next("try again when the network is whole, or have a node keep the transaction until then: --on-partition queue")
+		}
 		return status, err
 	}
 	status.Status, status.Height, status.Code = answer.Status, answer.Height, answer.Code
