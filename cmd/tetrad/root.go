@@ -52,7 +52,7 @@ and serves reads, and up to a third of them may crash, hang or lie.
 	addGlobalFlags(root)
 	root.AddCommand(
 		newDev(c), newTestnet(c), newInit(c), newGenesis(c), newStart(c),
-		newKeys(c), newTx(c), newQuery(c), newStatus(c), newEvents(c), newGateway(c), newBench(c),
+		newKeys(c), newTx(c), newQuery(c), newStatus(c), newTopology(c), newEvents(c), newGateway(c), newBench(c),
 		newSnapshot(c), newFsck(c), newReplay(c), newVerify(c),
 		newConfig(c), newVersion(c), newExitCodes(),
 	)
