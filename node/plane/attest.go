@@ -63,7 +63,9 @@ func (p *Plane) Ask(ctx context.Context, validator crypto.ValidatorID, nonce [le
 		return ledger.SignedAttestation{}, fmt.Errorf("ask %s: it is not on the app plane", validator)
 	}
 	answer, err := p.ask(ctx, id, nonce)
-	p.heard(id, err == nil || errors.Is(err, ErrNoAnswer))
+	if !errors.Is(ctx.Err(), context.Canceled) { // who is called off has had no time to answer
+		p.heard(id, err == nil || errors.Is(err, ErrNoAnswer))
+	}
 	if err != nil {
 		return ledger.SignedAttestation{}, fmt.Errorf("ask %s: %w", validator, err)
 	}

@@ -139,6 +139,34 @@ func TestUnansweredRequestsEndInTime(t *testing.T) {
 	})
 }
 
+// TestRequestsThatAreCalledOff ends requests as a read does that has heard enough others: the slowest member keeps its
+// connection.
+func TestRequestsThatAreCalledOff(t *testing.T) {
+	a, b := pair(t)
+	b.hang = make(chan struct{})
+	before := a.host.Network().ConnsToPeer(b.host.ID())[0]
+	for i := range deafAfter + 1 {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() {
+			_, err := a.Ask(ctx, b.id, [ledger.AttestNonceLen]byte{})
+			done <- err
+		}()
+		until(t, "the request is there", func() bool { return b.asked.Load() == int64(i+1) })
+		cancel()
+		if err := <-done; err == nil {
+			t.Error("an answer from somebody who gives none")
+		}
+	}
+	close(b.hang)
+	if before.IsClosed() {
+		t.Error("the connection was closed")
+	}
+	if _, err := ask(t, a, b); err != nil {
+		t.Error(err)
+	}
+}
+
 // stranger is a host as anybody can make one.
 func stranger(t *testing.T, key crypto.PrivateKey) host.Host {
 	t.Helper()
