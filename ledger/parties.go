@@ -31,6 +31,11 @@ func (t *Transaction) Parties() []crypto.Address {
 			add(CreatedAddress(own, m.Salt, m.Policy))
 		}
 		if m := op.GetProveEquivocation(); m != nil {
+			if author, _, fault := m.transactions(); fault == nil {
+				add(author.Actor())
+			}
+		}
+		if m := op.GetProveEquivocation(); m != nil {
 			if a, _, r := m.transactions(); r == nil {
 				add(a.Actor())
 			}

@@ -135,9 +135,6 @@ func (in *eventsInput) filter() (eventFilter, error) {
 	return f, nil
 }
 
-// all tells that no transaction is left out.
-func (f *eventFilter) all() bool { return f.account == nil && f.asset == nil }
-
 // takes tells whether the stream carries a transaction's event.
 func (f *eventFilter) takes(tx *eventTx) bool {
 	return (f.account == nil || slices.Contains(tx.accounts, *f.account)) && (f.asset == nil || slices.Contains(tx.assets, *f.asset))
