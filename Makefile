@@ -43,7 +43,7 @@ unit: ## tests of every package but the end-to-end ones
 	go test -timeout 20m $$(go list ./... | grep -v /internal/e2e)
 
 race: ## the packages that share memory between goroutines, under the race detector
-	go test -race -short -timeout 20m ./crypto/... ./app ./abci ./rpc ./client ./internal/sim
+	go test -race -short -timeout 20m ./crypto/... ./app ./abci ./rpc ./client/... ./gateway ./internal/sim
 	go test -race -short -timeout 20m -run 'Random|Readers|Window|Views' ./ledger/store
 
 e2e: build ## networks of real processes: kills, restarts, a liar among four, the README's commands

@@ -18,8 +18,8 @@ import (
 	"github.com/tetradledger/tetrad/ledger"
 )
 
-// AppVersion stands in every block header: replicas that execute blocks differently must not share a chain.
-const AppVersion = 2 // 1: before namespaces counted their entries
+// AppVersion stands in every block header.
+const AppVersion = ledger.RulesVersion
 
 // codespace tells tools whose codes these are.
 const codespace = "tetrad"

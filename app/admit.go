@@ -295,8 +295,10 @@ func (a *App) settle(batch []*job, verify func([]*ledger.Transaction) []bool) {
 	}
 	good := a.verify(checked, verify)
 	pooling := checked[:0:0]
+	now := a.options.Now()
 	for i, c := range checked {
 		if good[i] {
+			c.merges, c.at = c.tx.Merges(), now // before the pool's lock is taken
 			pooling = append(pooling, c)
 			continue
 		}

@@ -356,6 +356,7 @@ func (a *App) release(s *stagedBlock) {
 			refused = append(refused, crypto.Sum(s.inner[i].Raw))
 		}
 	}
+	a.pool.decided(s.inner)
 	expired, turnedAway := a.pool.commit(s.Height, s.TimeMS, decided, refused)
 	a.expired.add(expired...)
 	a.waiters.tell(s.outcome.Receipts, turnedAway, expired)

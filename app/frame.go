@@ -93,6 +93,6 @@ func (a *App) Reap(maxBytes int) [][]byte {
 		maxBytes = reapBytesDefault
 	}
 	p := newPacker(maxBytes, a.options.FrameTxs)
-	a.pool.offer(p.add)
+	a.pool.offer(a.options.Now(), p.add)
 	return p.done().txs
 }

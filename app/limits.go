@@ -50,6 +50,21 @@ const (
 	// reofferBlocks is after how many blocks a local transaction is gossiped again. Gossip is fire and
 	// forget, so a peer that was away has never heard of it.
 	reofferBlocks = 10
+	// reofferStill takes the place of reofferBlocks while no blocks come. A peer that comes back to this side of a
+	// partition then has the transactions of the others after this time and one gossip.
+	reofferStill = 2 * time.Second
+	// relayStill is how often, while no blocks come, each node passes on what its peers took in.
+	relayStill = 10 * time.Second
+
+	// mergeIndexBytesMax bounds the index of pooled transactions by the entries they merge into, and mergeRefBytes
+	// is about what one name takes in it besides its path. A transaction can name 64 entries in some 600 bytes, so
+	// that the bound on the pool does not bound this.
+	mergeIndexBytesMax = 32 << 20
+	mergeRefBytes      = 192
+
+	// equivocationsMax bounds the authors whose contradictions are kept, each two transactions.
+	equivocationsMax = 256
+
 	// reapBytesDefault bounds one gossip batch where the engine names no bound.
 	reapBytesDefault = 1 << 20
 

@@ -3,6 +3,7 @@ package app
 import (
 	"container/list"
 	"sync"
+	"time"
 
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
@@ -28,8 +29,13 @@ type pool struct {
 	bytes  int
 	local  int
 
+	merges  mergeIndex
+	witness witness
+
 	fresh   *list.List // local entries that gossip has not had yet
 	offered *list.List // local entries that it had, least recently first
+	heard   *list.List // entries of peers, likewise; gossip has them only where no blocks come
+	still   standstill // since when no block has come
 
 	claimed      claim // room for what is being verified
 	claimedLocal int
@@ -51,7 +57,11 @@ type entry struct {
 	single  bool   // came by the engine's own RPC and stays a transaction of its own there
 	fresh   bool   // in the list fresh, not in offered
 
-	offeredAt uint64 // height at which gossip last had it
+	offeredAt   uint64    // height at which gossip last had it
+	offeredTime time.Time // by this node's clock
+
+	merges   []ledger.EntryName // the entries it is listed under in the index
+	unlisted bool               // it found no room there
 
 	inOrder, inExpiry, inOffer *list.Element
 }
@@ -60,7 +70,9 @@ func newPool(o PoolOptions) *pool {
 	return &pool{
 		options: o.withDefaults(),
 		byKey:   map[crypto.Hash]*entry{}, byID: map[ledger.TxID]*entry{}, held: map[crypto.Address]int{},
-		order: list.New(), expiry: map[uint64]*list.List{}, fresh: list.New(), offered: list.New(),
+		order: list.New(), expiry: map[uint64]*list.List{}, fresh: list.New(), offered: list.New(), heard: list.New(),
+		merges:  newMergeIndex(mergeIndexBytesMax),
+		witness: witness{places: map[place]*entry{}},
 		arrived: make(chan struct{}, 1),
 	}
 }
@@ -226,10 +238,15 @@ func (p *pool) insert(c *candidate) {
 	p.held[e.account]++
 	p.bytes += len(e.tx.Raw)
 	e.inOrder, e.inExpiry = p.order.PushBack(e), ending.PushBack(e)
+	if len(c.merges) > 0 {
+		p.merges.insert(e, c.merges)
+		p.witness.insert(e)
+	}
 	if e.local {
 		p.local++
-		e.fresh, e.inOffer = true, p.fresh.PushBack(e)
+		e.fresh = true
 	}
+	e.inOffer, e.offeredTime = p.offerList(e).PushBack(e), c.at
 }
 
 func (p *pool) remove(e *entry) {
@@ -239,6 +256,10 @@ func (p *pool) remove(e *entry) {
 		delete(p.held, e.account)
 	}
 	p.bytes -= len(e.tx.Raw)
+	if len(e.merges) > 0 || e.unlisted {
+		p.merges.remove(e)
+		p.witness.remove(e)
+	}
 	p.order.Remove(e.inOrder)
 	ending := p.expiry[e.second]
 	if ending.Remove(e.inExpiry); ending.Len() == 0 {
@@ -246,15 +267,18 @@ func (p *pool) remove(e *entry) {
 	}
 	if e.local {
 		p.local--
-		p.offerList(e).Remove(e.inOffer)
 	}
+	p.offerList(e).Remove(e.inOffer)
 }
 
 func (p *pool) offerList(e *entry) *list.List {
-	if e.fresh {
+	switch {
+	case e.fresh:
 		return p.fresh
+	case e.local:
+		return p.offered
 	}
-	return p.offered
+	return p.heard
 }
 
 // commit removes what a block decided, those very bytes it refused, and what can no longer be in any block. It
@@ -309,26 +333,50 @@ func (p *pool) each(fn func(*entry) bool) {
 	}
 }
 
-// offer gives local transactions to gossip: those it never had, and then those it had reofferBlocks ago.
-// take decides whether one more fits.
-func (p *pool) offer(take func(*entry) bool) {
+// standstill tells when blocks have stopped coming, as they do where there is no quorum.
+type standstill struct {
+	height uint64
+	since  time.Time
+}
+
+// lasts reports whether there was no block for so long, by what it was told before.
+func (s *standstill) lasts(height uint64, now time.Time) bool {
+	if s.since.IsZero() || s.height != height {
+		s.height, s.since = height, now
+	}
+	return now.Sub(s.since) >= reofferStill
+}
+
+// offer gives transactions to gossip: local ones it never had, and then those it had reofferBlocks ago or, while no
+// blocks come, reofferStill ago. Then those of peers are passed on as well, every relayStill: who took them in may be
+// out of reach. take decides whether one more fits.
+func (p *pool) offer(now time.Time, take func(*entry) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	still := p.still.lasts(p.height, now)
 	for next := p.fresh.Front(); next != nil; next = p.fresh.Front() {
 		e := next.Value.(*entry)
 		if !take(e) {
 			return
 		}
 		p.fresh.Remove(next)
-		e.fresh, e.offeredAt, e.inOffer = false, p.height, p.offered.PushBack(e)
+		e.fresh, e.offeredAt, e.offeredTime, e.inOffer = false, p.height, now, p.offered.PushBack(e)
 	}
-	for next := p.offered.Front(); next != nil; next = p.offered.Front() {
+	p.offerAgain(p.offered, now, take, func(e *entry) bool {
+		return e.offeredAt+reofferBlocks <= p.height || still && now.Sub(e.offeredTime) >= reofferStill
+	})
+	p.offerAgain(p.heard, now, take, func(e *entry) bool { return still && now.Sub(e.offeredTime) >= relayStill })
+}
+
+// offerAgain offers the entries of a list, least recently offered first, as long as they are due and fit.
+func (p *pool) offerAgain(l *list.List, now time.Time, take, due func(*entry) bool) {
+	for next := l.Front(); next != nil; next = l.Front() {
 		e := next.Value.(*entry)
-		if e.offeredAt+reofferBlocks > p.height || !take(e) {
+		if !due(e) || !take(e) {
 			return
 		}
-		e.offeredAt = p.height
-		p.offered.MoveToBack(next)
+		e.offeredAt, e.offeredTime = p.height, now
+		l.MoveToBack(next)
 	}
 }
 

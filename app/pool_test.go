@@ -46,7 +46,7 @@ func counted(t *testing.T, p *pool) {
 		}
 		expiring += l.Len()
 	}
-	if n := len(p.byKey); len(p.byID) != n || p.order.Len() != n || expiring != n || p.fresh.Len()+p.offered.Len() != local {
+	if n := len(p.byKey); len(p.byID) != n || p.order.Len() != n || expiring != n || p.fresh.Len()+p.offered.Len() != local || p.heard.Len() != n-local {
 		t.Errorf("%d by key, %d by id, %d in order, %d expiring, %d+%d to offer of %d local",
 			n, len(p.byID), p.order.Len(), expiring, p.fresh.Len(), p.offered.Len(), local)
 	}

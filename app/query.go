@@ -140,6 +140,12 @@ func resolve(r ledger.Reader, parts []string) (key []byte, note string, err erro
 			return nil, "", badPath("validator: %v", err)
 		}
 		return ledger.KeyValidator(id), "", nil
+	case parts[0] == "nodes" && len(parts) == 2:
+		id, err := crypto.ParseValidatorID(parts[1])
+		if err != nil {
+			return nil, "", badPath("validator: %v", err)
+		}
+		return ledger.KeyNode(id), "", nil
 	case parts[0] == "params" && len(parts) == 1:
 		return ledger.KeyParams(), "", nil
 	}

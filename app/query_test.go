@@ -52,6 +52,8 @@ func TestQuery(t *testing.T) {
 			v, err := ledger.DecodeValidator(q.Value)
 			return err == nil && v.Name == "node0"
 		},
+		"/nodes/" + validator.String():    func(q QueryResult) bool { return q.Value == nil && q.Key[0] == ledger.PrefixNode },
+		"/v1/nodes/" + validator.String(): func(q QueryResult) bool { return q.Value == nil && q.Log != "" },
 		"/params": func(q QueryResult) bool {
 			p, err := ledger.DecodeParams(q.Value)
 			return err == nil && p == ledger.DefaultParams()

@@ -77,6 +77,8 @@ type candidate struct {
 	local   bool
 	single  bool
 	verdict Admission
+	merges  []ledger.EntryName // what its merging operations write
+	at      time.Time          // when it was verified
 }
 
 func newVerification(o VerifyOptions, genesis crypto.Hash, observer Observer) *verification {

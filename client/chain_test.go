@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -38,8 +39,10 @@ type chain struct {
 	spoil func(*cmttypes.Header) // makes another chain of the same validators
 }
 
+// validatorKey is that of the ledger's own validator of a name, if rpctest has one.
 func validatorKey(name string) cmtcrypto.PrivKey {
-	return cmted25519.GenPrivKeyFromSecret([]byte("validator " + name))
+	seed := crypto.DevKey("validator-" + name).Seed()
+	return cmted25519.PrivKey(ed25519.NewKeyFromSeed(seed[:]))
 }
 
 func setOf(names []string) *cmttypes.ValidatorSet {
@@ -144,12 +147,12 @@ type proving struct {
 
 var fourValidators = func(uint64) []string { return []string{"a", "b", "c", "d"} }
 
-func newProving(t testing.TB, nodes int, who func(uint64) []string) *proving {
+func newProving(t testing.TB, nodes int, who func(uint64) []string, more ...ledger.GenesisOp) *proving {
 	t.Helper()
 	begin := time.Now().Add(-time.Hour)
 	p := &proving{
 		chain:   &chain{id: "tetrad-test", who: who, made: map[uint64]*cmttypes.LightBlock{}},
-		network: &network{Ledger: rpctest.NewLedger("tetrad-test", uint64(begin.UnixMilli()))},
+		network: &network{Ledger: rpctest.NewLedger("tetrad-test", uint64(begin.UnixMilli()), more...)},
 	}
 	p.genesis = p.chain.genesis(t, begin)
 	p.Genesis = crypto.Sum(p.genesis)
@@ -168,8 +171,16 @@ func newProving(t testing.TB, nodes int, who func(uint64) []string) *proving {
 		p.apis = append(p.apis, api)
 		s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.asked.Add(1)
+			select {
+			case s.seen <- r:
+			default:
+			}
 			if fault := s.fault.Load(); fault != nil {
 				(*fault)(w, r)
+				return
+			}
+			if s.attest != nil && r.URL.Path == pathAttest {
+				s.attest(w, r)
 				return
 			}
 			api.ServeHTTP(w, r)

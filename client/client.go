@@ -1,11 +1,13 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
 
 	"github.com/tetradledger/tetrad/client/balance"
+	"github.com/tetradledger/tetrad/client/probe"
 	"github.com/tetradledger/tetrad/rpc"
 )
 
@@ -36,10 +38,16 @@ type Options struct {
 	Consistency string
 	// MinHeight is the session token to begin with, as Token returned it in an earlier run.
 	MinHeight uint64
+	// OnPartition is what a node that is cut off is to do with transactions: rpc.OnPartitionFail, OnPartitionQueue,
+	// or "", with which it queues those that can conflict with nothing.
+	OnPartition string
 	// Policy is how nodes are chosen; "": balance.EWMA.
 	Policy balance.Policy
 	// NoHedge keeps requests from going to a second node beside one that is slow.
 	NoHedge bool
+	// Probe lets Run ask all nodes how they are, several times a second, so that requests go to those that are fit
+	// before one has failed. It is for programs that live long, which call Run.
+	Probe bool
 	// Now is the clock by which nodes rest; nil is time.Now.
 	Now func() time.Time
 }
@@ -49,6 +57,7 @@ type Client struct {
 	http        *http.Client
 	timeout     time.Duration
 	consistency string
+	onPartition string
 	endpoints   *endpoints
 	session     *session
 }
@@ -62,6 +71,11 @@ func New(o Options) (*Client, error) {
 	default:
 		return nil, errors.New("client: consistency must be eventual or session; the other levels are not served yet")
 	}
+	switch o.OnPartition {
+	case rpc.OnPartitionDefault, rpc.OnPartitionFail, rpc.OnPartitionQueue:
+	default:
+		return nil, errors.New("client: on partition is fail or queue")
+	}
 	if o.Timeout == 0 {
 		o.Timeout = timeoutDefault
 	}
@@ -71,15 +85,27 @@ func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	nodes, err := newEndpoints(o.Endpoints, balance.Options{Policy: o.Policy, NoHedge: o.NoHedge, Now: o.Now})
+	sender := plainHTTP(o.HTTP)
+	var ask func(context.Context, string) (balance.Report, error)
+	if o.Probe {
+		ask = probe.Status(sender)
+	}
+	nodes, err := newEndpoints(o.Endpoints, balance.Options{Probe: ask, Policy: o.Policy, NoHedge: o.NoHedge, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}
 	return &Client{
-		http: plainHTTP(o.HTTP), timeout: o.Timeout, consistency: o.Consistency,
+		http: sender, timeout: o.Timeout, consistency: o.Consistency, onPartition: o.OnPartition,
 		endpoints: nodes, session: newSession(o.MinHeight, nodes.all()),
 	}, nil
 }
+
+// Run asks all nodes how they are until the context ends, if the option Probe was given; otherwise it returns at once.
+// It is called in a goroutine of its own, once.
+func (c *Client) Run(ctx context.Context) { c.endpoints.Run(ctx) }
+
+// Backends lists what is known about the nodes, in the order in which they were given.
+func (c *Client) Backends() []balance.Backend { return c.endpoints.Backends() }
 
 // Endpoints lists the nodes the client knows.
 func (c *Client) Endpoints() []string { return c.endpoints.all() }

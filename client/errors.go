@@ -81,3 +81,52 @@ func (e *UnknownOutcomeError) Is(target error) bool { return target == ErrUnknow
 
 // Unwrap gives what was in the way.
 func (e *UnknownOutcomeError) Unwrap() error { return e.Last }
+
+// ErrNoQuorum is what every error is that means: validators with more than two thirds of the voting power could not be
+// asked, so that nobody can tell which state is the newest.
+var ErrNoQuorum = errors.New("too few validators can be asked for the newest state")
+
+// NoQuorumError lists what was in the way. It is an ErrNoQuorum, and an ErrNoNode if no node answered at all.
+type NoQuorumError struct {
+	Have, Total uint64 // voting power that attested, of all; zero if nobody's attestation counted
+	Why         string // beside what nodes did
+	Attempts    []*NodeError
+	Fence       error // why a transaction of one's own did not help; nil: none was tried
+
+	heard bool // a node answered, if only to refuse
+}
+
+// Error says how much power there was, and what each of the other nodes did.
+func (e *NoQuorumError) Error() string {
+	text := ErrNoQuorum.Error()
+	if e.Total > 0 {
+		text += fmt.Sprintf(": %d of the voting power %d attested", e.Have, e.Total)
+	}
+	if e.Why != "" {
+		text += ": " + e.Why
+	}
+	for _, a := range e.Attempts {
+		text += "; " + a.Error()
+	}
+	if e.Fence != nil {
+		text += "; nor could a transaction find it: " + e.Fence.Error()
+	}
+	return text
+}
+
+// Is makes it an ErrNoQuorum, and an ErrNoNode if no node answered.
+func (e *NoQuorumError) Is(target error) bool {
+	return target == ErrNoQuorum || target == ErrNoNode && !e.heard
+}
+
+// Unwrap gives what each node did.
+func (e *NoQuorumError) Unwrap() []error {
+	causes := make([]error, 0, len(e.Attempts)+1)
+	for _, a := range e.Attempts {
+		causes = append(causes, a)
+	}
+	if e.Fence != nil {
+		causes = append(causes, e.Fence)
+	}
+	return causes
+}

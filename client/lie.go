@@ -31,6 +31,11 @@ const (
 	LieHistory  LieKind = "history"  // transactions that do not lead to the head of the account's log
 	LieTxs      LieKind = "txs"      // transactions that are not those of the block's header
 	LieResults  LieKind = "results"  // receipts that are not those of the next header
+
+	LieNonce     LieKind = "nonce"     // an attestation for another question
+	LieSignature LieKind = "signature" // an attestation that its validator's service key did not sign
+	LieAhead     LieKind = "ahead"     // an attestation of a block that its node cannot show
+	LieMinority  LieKind = "minority"  // another answer than nodes with more than a third of the power agree on
 )
 
 var lieSentences = map[LieKind]string{
@@ -50,6 +55,11 @@ var lieSentences = map[LieKind]string{
 	LieHistory:  "its history is not the account's: something is left out, added, changed or out of place",
 	LieTxs:      "its transactions are not those that the block's header names",
 	LieResults:  "its receipts are not those that the next block's header names",
+
+	LieNonce:     "its attestation is not for the nonce it was asked with",
+	LieSignature: "its attestation is not signed with the service key that the ledger names for the validator",
+	LieAhead:     "it attests a block that it cannot show",
+	LieMinority:  "its answer is not the one that validators with more than a third of the voting power agree on",
 }
 
 // LieError names who lied and which check found it. It is an ErrLie.

@@ -56,11 +56,22 @@ type lightClient struct {
 // header gives the header of a height once it is known to be the network's. It is asked of the node, and the
 // other nodes are asked whether they have the same.
 func (l *lightClient) header(ctx context.Context, node string, height uint64) (*cmttypes.LightBlock, error) {
+	return l.reach(ctx, node, height, walk{})
+}
+
+// walk is what may differ in how a header is reached.
+type walk struct {
+	shown     *cmttypes.LightBlock // the header, where the node has shown it already
+	witnessed bool                 // another node has named the same header already
+}
+
+// reach is header with its ways.
+func (l *lightClient) reach(ctx context.Context, node string, height uint64, w walk) (*cmttypes.LightBlock, error) {
 	if height == 0 || height > math.MaxInt64/2 {
 		return nil, from(node, height, lie(LieHeader, "there is no such height"))
 	}
-	if exact, _, _ := l.store.around(height); exact != nil && (l.trustHeight == 0 || l.given.Load()) {
-		return exact, nil
+	if known := l.known(height); known != nil {
+		return known, nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,9 +87,11 @@ func (l *lightClient) header(ctx context.Context, node string, height uint64) (*
 	if err != nil {
 		return nil, err
 	}
-	target, err := l.client.fetchBlock(ctx, node, l.chainID, height)
-	if err != nil {
-		return nil, err
+	target := w.shown
+	if target == nil {
+		if target, err = l.client.fetchBlock(ctx, node, l.chainID, height); err != nil {
+			return nil, err
+		}
 	}
 	var trace []*cmttypes.LightBlock
 	if base.fits() {
@@ -90,11 +103,22 @@ func (l *lightClient) header(ctx context.Context, node string, height uint64) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := l.witness(ctx, node, base, target); err != nil {
-		return nil, err
+	if !w.witnessed {
+		if err := l.witness(ctx, node, base, target); err != nil {
+			return nil, err
+		}
 	}
 	l.store.add(trace...)
 	return target, nil
+}
+
+// known gives a header that is trusted already, or nil.
+func (l *lightClient) known(height uint64) *cmttypes.LightBlock {
+	exact, _, _ := l.store.around(height)
+	if exact == nil || l.trustHeight > 0 && !l.given.Load() {
+		return nil
+	}
+	return exact
 }
 
 // anchor is what a walk begins with: a trusted header, or else the genesis document.

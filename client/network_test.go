@@ -27,7 +27,9 @@ type server struct {
 	node  *rpctest.Node
 	fault atomic.Pointer[http.HandlerFunc]
 	asked atomic.Int64
-	seen  chan *http.Request // requests, for tests that wait for one; nobody has to read them
+	// attest answers for the node's validator; set before the first request.
+	attest http.HandlerFunc
+	seen   chan *http.Request // requests, for tests that wait for one; nobody has to read them
 }
 
 func newNetwork(t testing.TB, nodes int) *network {

@@ -42,6 +42,8 @@ func proofFile(t testing.TB, v *Verified, q Question, receipts string) []byte {
 		answer, err = v.Entry(ctx, q.Account, q.Path, o)
 	case AskValidators:
 		answer, err = v.Validators(ctx, o)
+	case AskNode:
+		answer, err = v.Node(ctx, q.Validator, o)
 	case AskParams:
 		answer, err = v.Params(ctx, o)
 	case AskBlock:
@@ -83,6 +85,8 @@ func proofQuestions() []Question {
 		{What: AskEntry, Account: alice, Path: "config/limits"},
 		{What: AskEntry, Account: alice, Path: "config/none"},
 		{What: AskValidators},
+		{What: AskNode, Validator: rpctest.ValidatorID("node0").String()},
+		{What: AskNode, Validator: crypto.ValidatorID{1}.String()},
 		{What: AskParams},
 		{What: AskBlock},
 	}

@@ -17,6 +17,7 @@ const (
 	AskAsset      = "asset"
 	AskEntry      = "entry"
 	AskValidators = "validators"
+	AskNode       = "node"
 	AskParams     = "params"
 	AskBlock      = "block"
 )
@@ -28,12 +29,14 @@ type Question struct {
 	Account string `json:"account,omitempty"` // an address or a system account's name; of an entry, its namespace
 	Asset   string `json:"asset,omitempty"`   // a code, or an id in hexadecimal
 	Path    string `json:"path,omitempty"`    // of an entry
+	// Validator is the id of the validator whose node is asked about.
+	Validator string `json:"validator,omitempty"`
 }
 
 // String says it the way a person would.
 func (q Question) String() string {
 	words := []string{q.What}
-	for _, word := range []string{q.Account, q.Asset, q.Path} {
+	for _, word := range []string{q.Account, q.Asset, q.Path, q.Validator} {
 		if word != "" {
 			words = append(words, cut(word))
 		}
@@ -43,7 +46,7 @@ func (q Question) String() string {
 
 // check finds out whether a question can be asked: it has what it needs, and nothing else.
 func (q Question) check() error {
-	account, asset, path := false, false, false
+	account, asset, path, validator := false, false, false, false
 	switch q.What {
 	case AskAccount, AskBalances:
 		account = true
@@ -53,15 +56,22 @@ func (q Question) check() error {
 		asset = true
 	case AskEntry:
 		account, path = true, true
+	case AskNode:
+		validator = true
 	case AskValidators, AskParams, AskBlock:
 	default:
 		return fmt.Errorf("there is no question about %q", cut(q.What))
 	}
-	if account != (q.Account != "") || asset != (q.Asset != "") || path != (q.Path != "") {
+	if account != (q.Account != "") || asset != (q.Asset != "") || path != (q.Path != "") || validator != (q.Validator != "") {
 		return fmt.Errorf("a question about %s does not fit %q", q.What, q.String())
 	}
 	if account {
 		if _, err := accountOf(q.Account); err != nil {
+			return err
+		}
+	}
+	if validator {
+		if _, err := crypto.ParseValidatorID(q.Validator); err != nil {
 			return err
 		}
 	}
@@ -86,6 +96,8 @@ func (q Question) route() (base string, elements []string) {
 		return rpc.PathEntries, append([]string{q.Account}, strings.Split(q.Path, "/")...)
 	case AskValidators:
 		return rpc.PathValidators, nil
+	case AskNode:
+		return rpc.PathNodes, []string{q.Validator}
 	default:
 		return rpc.PathParams, nil
 	}
@@ -115,6 +127,8 @@ func (q Question) answer(p *proven) (any, error) {
 		return buildEntry(p, q.Account, a, q.Path)
 	case AskValidators:
 		return buildValidators(p)
+	case AskNode:
+		return buildNode(p, q.Validator)
 	default:
 		params, err := provenParams(p)
 		return rpc.Params{Params: params, Height: p.height, Verified: true}, err

@@ -25,9 +25,14 @@ type ReadOptions struct {
 	// MaxAge is how old the newest state may be that an answer is made of; 0: any age of a Client, the default of a
 	// Verified. What a Client compares is what the node says, what a Verified compares is what was signed.
 	MaxAge time.Duration
+	// IncludePending joins an Entry with the operations on it that wait for a block at the node that answers. Nothing
+	// of that can be proven, so a Verified refuses it.
+	IncludePending bool
 	// Prove, if it is there, takes a document that proves the answer, or that there is none, to anybody who has the
 	// genesis hash. Only a Verified can make one.
 	Prove *Proof
+
+	least uint64 // a height that the answer must not be below, whatever the session
 }
 
 // Account reads an account; id is an address or the name of a system account.
@@ -50,7 +55,7 @@ func (c *Client) Asset(ctx context.Context, code string, o ReadOptions) (rpc.Ass
 	return read[rpc.Asset](ctx, c, o, rpc.PathAssets, code)
 }
 
-// Entry reads a register.
+// Entry reads an entry, with what is pending if that is asked for.
 func (c *Client) Entry(ctx context.Context, namespace, path string, o ReadOptions) (rpc.Entry, error) {
 	elements := append([]string{namespace}, strings.Split(path, "/")...)
 	return read[rpc.Entry](ctx, c, o, rpc.PathEntries, elements...)
@@ -59,6 +64,12 @@ func (c *Client) Entry(ctx context.Context, namespace, path string, o ReadOption
 // Validators reads the validators.
 func (c *Client) Validators(ctx context.Context, o ReadOptions) (rpc.Validators, error) {
 	return read[rpc.Validators](ctx, c, o, rpc.PathValidators)
+}
+
+// Node reads what is registered of a validator's node; validator is its id. The error is node_not_found where
+// nothing is.
+func (c *Client) Node(ctx context.Context, validator string, o ReadOptions) (rpc.Node, error) {
+	return read[rpc.Node](ctx, c, o, rpc.PathNodes, validator)
 }
 
 // Params reads the network's parameters.
@@ -182,12 +193,19 @@ func (c *Client) readRequest(o ReadOptions, path string) request {
 		level = c.consistency
 	}
 	r.header.Set(rpc.HeaderConsistency, level)
+	if o.IncludePending {
+		r.query.Set("include_pending", "true")
+	}
 	if o.Height > 0 {
 		r.query.Set("height", strconv.FormatUint(o.Height, 10))
 	} else {
 		r.maxAge = o.MaxAge
 	}
-	if token := c.Token(); level == rpc.ConsistencySession && token > 0 {
+	token := o.least
+	if level == rpc.ConsistencySession {
+		token = max(token, c.Token())
+	}
+	if token > 0 {
 		r.header.Set(rpc.HeaderMinHeight, strconv.FormatUint(token, 10))
 		r.query.Set("timeout", readWait.String())
 		r.patience = readWait

@@ -23,7 +23,7 @@ func (c *Client) Submit(ctx context.Context, raw []byte) (rpc.SubmitResponse, er
 		return rpc.SubmitResponse{}, err
 	}
 	var out rpc.SubmitResponse
-	sent, err := c.anywhere(ctx, txRequest(rpc.PathTransactions, raw), &out)
+	sent, err := c.anywhere(ctx, c.submitRequest(raw), &out)
 	switch {
 	case err == nil && out.TxID != tx.TxID:
 		return out, &UnknownOutcomeError{TxID: tx.TxID, Last: fmt.Errorf("the node answered for another transaction: %s", out.TxID)}
@@ -36,7 +36,7 @@ func (c *Client) Submit(ctx context.Context, raw []byte) (rpc.SubmitResponse, er
 // SubmitTo is Submit to one node and no other.
 func (c *Client) SubmitTo(ctx context.Context, endpoint string, raw []byte) (rpc.SubmitResponse, error) {
 	var out rpc.SubmitResponse
-	return out, c.ask(ctx, endpoint, txRequest(rpc.PathTransactions, raw), &out)
+	return out, c.ask(ctx, endpoint, c.submitRequest(raw), &out)
 }
 
 // SubmitBatch hands many transactions to one node in one request; at most rpc.BatchTxsMax of them and
@@ -57,7 +57,7 @@ func (c *Client) SubmitBatch(ctx context.Context, endpoint string, raws [][]byte
 func (c *Client) SubmitBatchBody(ctx context.Context, endpoint string, body []byte) (rpc.BatchResponse, error) {
 	var out rpc.BatchResponse
 	return out, c.ask(ctx, endpoint, request{
-		method: http.MethodPost, path: rpc.PathBatch, body: body, contentType: "application/octet-stream",
+		method: http.MethodPost, path: rpc.PathBatch, query: c.wish(), body: body, contentType: "application/octet-stream",
 		header: http.Header{"Prefer": {"return=minimal"}},
 	}, &out)
 }
@@ -75,6 +75,52 @@ func (c *Client) Tx(ctx context.Context, id crypto.Hash, validUntilMS uint64) (r
 	var out rpc.TxStatus
 	_, err := c.anywhere(ctx, outcomeRequest(id, validUntilMS, 0), &out)
 	return out, err
+}
+
+// Seek asks every node, one after another, what became of a transaction, and returns what the one says that knows most
+// of it: a transaction that was queued while the network was cut is known only where it was queued.
+func (c *Client) Seek(ctx context.Context, id crypto.Hash, validUntilMS uint64) (rpc.TxStatus, error) {
+	best, err := c.Tx(ctx, id, validUntilMS)
+	if err != nil || best.Status != rpc.StatusUnknown {
+		return best, err
+	}
+	for _, node := range c.Endpoints() {
+		var status rpc.TxStatus
+		if err := c.ask(ctx, node, outcomeRequest(id, validUntilMS, 0), &status); err != nil || status.TxID != id {
+			continue // the others may know
+		}
+		if tells(status) > tells(best) {
+			best = status
+		}
+	}
+	return best, nil
+}
+
+// tells ranks what is known of a transaction.
+func tells(s rpc.TxStatus) int {
+	switch s.Status {
+	case rpc.StatusUnknown:
+		return 0
+	case rpc.StatusPending:
+		return 1
+	case rpc.StatusQueued:
+		return 2
+	}
+	return 3
+}
+
+// wish is what a node that is cut off is to do with what it gets.
+func (c *Client) wish() url.Values {
+	if c.onPartition == rpc.OnPartitionDefault {
+		return nil
+	}
+	return url.Values{"on_partition": {c.onPartition}}
+}
+
+func (c *Client) submitRequest(raw []byte) request {
+	r := txRequest(rpc.PathTransactions, raw)
+	r.query = c.wish()
+	return r
 }
 
 func txRequest(path string, raw []byte) request {

@@ -100,6 +100,24 @@ func (d *Draft) PutIf(path string, value []byte, version uint64) *Draft {
 	}}})
 }
 
+// Fence adds an operation that changes nothing and always succeeds. What was acknowledged to anybody before the
+// transaction was signed is in the state of the height at which it is committed.
+func (d *Draft) Fence() *Draft {
+	return d.Op(ledger.Op{Kind: &ledger.Op_Assert{Assert: &ledger.Assert{
+		That: &ledger.Assert_Height{Height: &ledger.AssertHeight{Min: 1}},
+	}}})
+}
+
+// SetNode registers a validator's node, or replaces what was registered; the actor operates the validator.
+func (d *Draft) SetNode(set ledger.SetNode) *Draft {
+	return d.Op(ledger.Op{Kind: &ledger.Op_SetNode{SetNode: &set}})
+}
+
+// ApproveRegion agrees with a node's claim for every validator that the actor operates.
+func (d *Draft) ApproveRegion(validator crypto.ValidatorID, region string) *Draft {
+	return d.Op(ledger.Op{Kind: &ledger.Op_ApproveRegion{ApproveRegion: &ledger.ApproveRegion{Validator: validator[:], Region: region}}})
+}
+
 // Memo attaches a short text.
 func (d *Draft) Memo(text string) *Draft {
 	d.body.Memo = text

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"time"
 
 	"github.com/tetradledger/tetrad/client/balance"
@@ -211,9 +210,9 @@ func proveAt[T any](ctx context.Context, v *Verified, node string, o ReadOptions
 // least is the height that an answer must not be below.
 func (v *Verified) least(o ReadOptions) uint64 {
 	if o.Height == 0 && v.levelOf(o) == rpc.ConsistencySession {
-		return v.client.Token()
+		return max(o.least, v.client.Token())
 	}
-	return 0
+	return o.least
 }
 
 func (v *Verified) levelOf(o ReadOptions) string { return cmp.Or(o.Consistency, v.client.consistency) }
@@ -302,7 +301,7 @@ func (v *Verified) exchangeProof(ctx context.Context, node string, r request) ([
 
 // absence tells whether a refusal says that something is not there, which can be proven.
 func absence(refusal *rpc.Error) bool {
-	return slices.Contains([]ledger.Code{ledger.CodeNotFound, ledger.CodeAssetNotFound}, ledger.Code(refusal.Code))
+	return rpc.SaysAbsent(ledger.Code(refusal.Code))
 }
 
 // sameFields compares what a node said with what it proved, field by field as they stand in JSON. What says

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,9 @@ import (
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
 )
+
+// ErrPendingUnprovable is what a Verified says to ReadOptions.IncludePending.
+var ErrPendingUnprovable = errors.New("client: what no block holds cannot be proven: ask a Client for it")
 
 // accountOf is the address that an account's id means; the client computes it, whatever a node says.
 func accountOf(id string) (crypto.Address, error) {
@@ -52,6 +56,12 @@ func (v *Verified) Validators(ctx context.Context, o ReadOptions) (rpc.Validator
 	return askState[rpc.Validators](ctx, v, o, Question{What: AskValidators})
 }
 
+// Node reads what is registered of a validator's node, or proves that nothing is: the error is then the API's
+// node_not_found. validator is its id.
+func (v *Verified) Node(ctx context.Context, validator string, o ReadOptions) (rpc.Node, error) {
+	return askState[rpc.Node](ctx, v, o, Question{What: AskNode, Validator: validator})
+}
+
 // Params reads the network's parameters.
 func (v *Verified) Params(ctx context.Context, o ReadOptions) (rpc.Params, error) {
 	return askState[rpc.Params](ctx, v, o, Question{What: AskParams})
@@ -60,6 +70,9 @@ func (v *Verified) Params(ctx context.Context, o ReadOptions) (rpc.Params, error
 // askState asks a question about the state, and makes the document that proves the answer if one is wanted.
 func askState[T any](ctx context.Context, v *Verified, o ReadOptions, q Question) (T, error) {
 	var nothing T
+	if o.IncludePending {
+		return nothing, ErrPendingUnprovable
+	}
 	if err := q.check(); err != nil {
 		return nothing, err
 	}
@@ -96,6 +109,7 @@ func buildAccount(p *proven, id string, a crypto.Address) (rpc.Account, error) {
 	out := rpc.Account{
 		Account: id, Address: a.String(), Exists: found, Balances: holdings, Policy: policyOf(&leaf.Policy),
 		Lanes: make([]rpc.Lane, 0, len(leaf.Lanes)), LogCount: leaf.LogCount, LogHead: leaf.LogHead, Height: p.height, Verified: true,
+		Equivocation: rpc.DescribeEquivocation(leaf.Equivocation),
 	}
 	for _, lane := range leaf.Lanes {
 		out.Lanes = append(out.Lanes, rpc.Lane{ID: lane.ID, Seq: lane.Seq})
@@ -238,12 +252,47 @@ func buildValidators(p *proven) (rpc.Validators, error) {
 		if err != nil {
 			return out, err
 		}
-		key := crypto.PublicKey{Type: val.KeyType, Bytes: val.PublicKey}
-		out.Validators = append(out.Validators, rpc.Validator{
-			ID: id.String(), Name: val.Name, Key: key.String(), Power: val.Power, Faults: val.Faults, LastFaultHeight: val.LastFaultHeight,
-		})
+		node, err := provenNode(p, id)
+		if err != nil {
+			return out, err
+		}
+		out.Validators = append(out.Validators, rpc.DescribeValidator(id, &val, node))
 		out.TotalPower += val.Power
 	}
 	slices.SortStableFunc(out.Validators, func(a, b rpc.Validator) int { return cmp.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// provenNode gives what is registered of a validator's node, nil for nothing.
+func provenNode(p *proven, id crypto.ValidatorID) (*ledger.Node, error) {
+	leaf, err := p.element(ledger.KeyNode(id))
+	if err != nil {
+		return nil, err
+	}
+	n, found, err := decoded(leaf, ledger.DecodeNode)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &n, nil
+}
+
+func buildNode(p *proven, validator string) (rpc.Node, error) {
+	id, err := crypto.ParseValidatorID(validator)
+	if err != nil {
+		return rpc.Node{}, err
+	}
+	leaf, err := p.asked(ledger.KeyNode(id))
+	if err != nil {
+		return rpc.Node{}, err
+	}
+	n, found, err := decoded(leaf, ledger.DecodeNode)
+	if err == nil && !found {
+		err = rpc.NewError(ledger.CodeNodeNotFound, "Validator %s has registered no node; that is proven.", id)
+	}
+	if err != nil {
+		return rpc.Node{}, err
+	}
+	out := rpc.DescribeNode(id, &n)
+	out.Height, out.Verified = p.height, true
 	return out, nil
 }

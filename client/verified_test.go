@@ -66,6 +66,14 @@ var readings = map[string]func(t testing.TB, v *Verified) (any, bool, error){
 		vs, err := v.Validators(within(t, time.Minute), ReadOptions{})
 		return vs, vs.Verified && len(vs.Validators) == 4 && vs.TotalPower == 40, err
 	},
+	"node": func(t testing.TB, v *Verified) (any, bool, error) {
+		n, err := v.Node(within(t, time.Minute), rpctest.ValidatorID("node0").String(), ReadOptions{})
+		return n, n.Verified && n.Region == "eu/de" && n.ServiceKey == crypto.DevKey("service-node0").Public().String(), err
+	},
+	"no node": func(t testing.TB, v *Verified) (any, bool, error) {
+		_, err := v.Node(within(t, time.Minute), crypto.ValidatorID{1}.String(), ReadOptions{})
+		return provenAbsent(err, ledger.CodeNodeNotFound)
+	},
 	"block": func(t testing.TB, v *Verified) (any, bool, error) {
 		b, err := v.ReadBlock(within(t, time.Minute), ReceiptsList, ReadOptions{})
 		return b, b.Verified && b.TxCount == 1 && len(b.Receipts) == 1, err
@@ -191,6 +199,11 @@ var liars = []lying{
 	{"a balance left out", "balances", LieValue, tell(func(o object) { o["balances"] = o["balances"].([]any)[1:] })},
 	{"a page left out before a zero", "balance of nothing on pages", LieMissing, tell(func(o object) { leaveOut(o, ledger.PrefixPage) })},
 	{"a validator left out", "validators", LieMissing, tell(func(o object) { leaveOut(o, ledger.PrefixValidator) })},
+	{"a validator's node left out", "validators", LieMissing, tell(func(o object) { leaveOut(o, ledger.PrefixNode) })},
+	{"another region", "node", LieValue, tell(func(o object) { o["region"] = "us" })},
+	{"another node's record", "node", LieKey, swap("/v1/nodes/"+rpctest.ValidatorID("node1").String(), func(o, f object) {
+		item(o, 0)["value"], item(o, 0)["ics23"] = item(f, 0)["value"], item(f, 0)["ics23"]
+	})},
 	{"a validator left out of the answer", "validators", LieValue, tell(func(o object) { o["validators"] = o["validators"].([]any)[1:] })},
 	{"no proof", "asset", LieUnproven, tell(func(o object) { delete(o, "proof") })},
 	{"an asset denied without proof", "asset", LieUnproven, func(*proving) func(string, []byte) []byte { return nil }},

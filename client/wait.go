@@ -30,7 +30,8 @@ const waitBeside = time.Second
 // WaitCommitted waits until a transaction is decided: the status is then committed, failed or never_will. It
 // outlives nodes: when one does not answer, the next is asked, and a transaction that is not decided soon is
 // handed to others as well, if tx.Raw is there, to so many that one of them is honest, since the node that took
-// it in may have lost it or be keeping it back. When the context ends first, the error is an ErrUnknownOutcome.
+// it in may have lost it or be keeping it back. When the context ends first, the error is an ErrUnknownOutcome, and the
+// status says what was known last, such as queued.
 func (c *Client) WaitCommitted(ctx context.Context, tx Signed) (rpc.TxStatus, error) {
 	w := waiting{c: c, tx: tx, last: rpc.TxStatus{TxID: tx.TxID, Status: rpc.StatusUnknown}}
 	for {
@@ -83,7 +84,10 @@ func (w *waiting) ask(ctx context.Context, node string) (rpc.TxStatus, bool, err
 	case err == nil && status.Decided():
 		return status, false, nil
 	case err == nil:
-		w.answered, w.last, w.cause = true, status, nil
+		w.answered, w.cause = true, nil
+		if tells(status) >= tells(w.last) || tells(status) == 1 {
+			w.last = status // one that does not know it does not take back what another knows
+		}
 		return status, true, errOpen
 	case ctx.Err() == nil:
 		w.cause = err

@@ -88,12 +88,18 @@ func DevSpec(chainID string, at time.Time, validators []Validator, names ...stri
 
 // encode writes the document; the same document always becomes the same bytes.
 func (d *Doc) encode() ([]byte, error) {
+	var listed []registered
+	for i := range d.Validators {
+		if r, any := d.Validators[i].registration(); any {
+			listed = append(listed, r)
+		}
+	}
 	out := document{
 		GenesisTime:   time.UnixMilli(int64(d.TimeMS)).UTC().Format(time.RFC3339Nano),
 		ChainID:       d.ChainID,
 		InitialHeight: d.initialHeight, ConsensusParams: &d.Consensus, AppHash: d.appHash,
 		Validators: []validator{},
-		AppState:   &appState{Format: d.format, Params: &d.Params, Assets: d.Assets, Accounts: d.Accounts, Bench: d.Bench},
+		AppState:   &appState{Format: d.format, Params: &d.Params, Validators: listed, Assets: d.Assets, Accounts: d.Accounts, Bench: d.Bench},
 	}
 	for i, v := range d.Validators {
 		if err := v.Key.Validate(); err != nil {

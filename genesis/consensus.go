@@ -3,6 +3,8 @@ package genesis
 import (
 	"slices"
 	"time"
+
+	"github.com/tetradledger/tetrad/ledger"
 )
 
 // What CometBFT is given. Its own defaults are unsafe here: blocks of up to 53 MiB would outlast
@@ -51,7 +53,7 @@ type ValidatorParams struct {
 	PubKeyTypes []string `json:"pub_key_types"`
 }
 
-// VersionParams is the application's version in block headers; the handshake sets it.
+// VersionParams is the version of the rules by which the network executes blocks, as in block headers.
 type VersionParams struct {
 	App uint64 `json:"app,string"`
 }
@@ -72,6 +74,7 @@ func DefaultConsensus() Consensus {
 		Block:     BlockParams{MaxBytes: BlockBytesDefault, MaxGas: -1},
 		Evidence:  EvidenceParams{evidenceAgeBlocks, evidenceAgeDuration, evidenceBytesMax},
 		Validator: ValidatorParams{PubKeyTypes: []string{"ed25519"}},
+		Version:   VersionParams{App: ledger.RulesVersion},
 	}
 }
 
@@ -95,6 +98,13 @@ func (c Consensus) faults(f *Faults) {
 	}
 	if !slices.Equal(c.Validator.PubKeyTypes, []string{"ed25519"}) {
 		f.addf(in+"validator.pub_key_types", `%q: this version takes ["ed25519"] only`, c.Validator.PubKeyTypes)
+	}
+	if age := "an older"; c.Version.App != ledger.RulesVersion {
+		if c.Version.App > ledger.RulesVersion {
+			age = "a newer"
+		}
+		f.addf(in+"version.app", "%d: the network was begun by %s tetrad, whose rules this one, of rules %d, does not follow; run that version, "+
+			"or begin a new network (a development network with `tetrad dev --reset`)", c.Version.App, age, ledger.RulesVersion)
 	}
 	if c.ABCI.VoteExtensionsEnableHeight != 0 {
 		f.addf(in+"abci.vote_extensions_enable_height", "%d: there are no vote extensions, so it must be 0", c.ABCI.VoteExtensionsEnableHeight)

@@ -33,6 +33,9 @@ type Validator struct {
 	Name  string
 	Key   crypto.PublicKey // consensus key
 	Power uint64
+	// Operator speaks for the validator's node; zero for nobody.
+	Operator crypto.Address
+	Node     Node
 
 	// address is what the document says the engine's address of Key is; it may be empty.
 	address string

@@ -26,14 +26,9 @@ func (d *Doc) Outcome() (ledger.Outcome, error) {
 	return out, nil
 }
 
-// operations are what the document does, bench accounts aside: validators, assets, first balances.
+// operations are what the document does, bench accounts aside: validators and their nodes, assets, first balances.
 func (d *Doc) operations() ([]ledger.GenesisOp, error) {
-	var ops []ledger.GenesisOp
-	for _, v := range d.Validators {
-		ops = append(ops, ledger.GenesisOp{Actor: ledger.GovAddress, Op: ledger.Op{Kind: &ledger.Op_SetValidator{SetValidator: &ledger.SetValidator{
-			KeyType: uint32(v.Key.Type), PublicKey: v.Key.Bytes, Power: v.Power, Name: v.Name,
-		}}}})
-	}
+	ops := d.validators()
 	for i, a := range d.Assets {
 		issuer, err := d.issuer(a)
 		if err != nil {

@@ -47,11 +47,12 @@ const keyTypeEd25519 = "tendermint/PubKeyEd25519"
 
 // appState is the ledger's part.
 type appState struct {
-	Format   uint32         `json:"format"`
-	Params   *ledger.Params `json:"params,omitempty"`
-	Assets   []Asset        `json:"assets,omitempty"`
-	Accounts []Account      `json:"accounts,omitempty"`
-	Bench    []Bench        `json:"bench,omitempty"`
+	Format     uint32         `json:"format"`
+	Params     *ledger.Params `json:"params,omitempty"`
+	Validators []registered   `json:"validators,omitempty"`
+	Assets     []Asset        `json:"assets,omitempty"`
+	Accounts   []Account      `json:"accounts,omitempty"`
+	Bench      []Bench        `json:"bench,omitempty"`
 }
 
 // Parse reads a genesis.json. It refuses what it does not understand and names it; whether the document
@@ -93,6 +94,9 @@ func Parse(data []byte) (*Doc, error) {
 		}
 		key := crypto.PublicKey{Type: crypto.KeyEd25519, Bytes: v.PubKey.Value}
 		doc.Validators = append(doc.Validators, Validator{Name: v.Name, Key: key, Power: v.Power, address: v.Address})
+	}
+	if err := doc.register(in.AppState.Validators); err != nil {
+		return nil, fmt.Errorf("genesis document: %w", err)
 	}
 	return doc, nil
 }

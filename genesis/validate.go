@@ -74,6 +74,7 @@ func (d *Doc) checkValidators(f *Faults) {
 		if v.Power < 1 || v.Power > ledger.ValidatorPowerMax {
 			f.addf(at+".power", "%d is not between 1 and %d", v.Power, uint64(ledger.ValidatorPowerMax))
 		}
+		v.checkNode(f, at)
 		address := crypto.ConsensusAddress(v.Key.Bytes)
 		if want := hex.EncodeToString(address[:]); v.address != "" && !strings.EqualFold(v.address, want) {
 			f.addf(at+".address", "%q is not the address of the key, %s", v.address, strings.ToUpper(want))

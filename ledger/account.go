@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/tetradledger/tetrad/crypto"
 )
@@ -15,7 +16,20 @@ type Account struct {
 	LogHead  crypto.Hash
 	Pages    uint32    // pages of further balances, each full but the last
 	Balances []Balance // in order of arrival; none is zero
+
+	Equivocation Equivocation `json:",omitzero"`
 }
+
+// Equivocation is what was proven of an account that says different things in one place.
+type Equivocation struct {
+	Count  uint32 // proofs, each of another key
+	Height uint64 // of the last one
+	Barred bool   // from operations that merge, until the account has another key
+}
+
+// equivocationVersion is the version byte of the leaf of an account that was proven to equivocate. All others have
+// the older layout without.
+const equivocationVersion = 2
 
 // LaneState is the last sequence number that was used in a lane.
 type LaneState struct{ ID, Seq uint64 }
@@ -28,7 +42,7 @@ type Balance struct {
 
 // Append appends the leaf's encoding.
 func (a *Account) Append(b []byte) []byte {
-	b = append(b, leafVersion)
+	b = a.Equivocation.append(b)
 	b = a.Policy.append(b)
 	b = append(b, byte(len(a.Lanes)))
 	for _, lane := range a.Lanes {
@@ -49,7 +63,8 @@ func DecodeAccount(b []byte) (Account, error) {
 
 // decode reads a leaf into an account that may bring room for its lists.
 func (a *Account) decode(b []byte) error {
-	r := readLeaf(b)
+	r := leafReader{rest: b}
+	a.Equivocation.read(&r)
 	a.Policy.read(&r)
 	lanes := r.count("lanes", LanesMax)
 	if lanes > 0 {
@@ -73,6 +88,35 @@ func (a *Account) decode(b []byte) error {
 		r.fail("pages behind a list that is not full")
 	}
 	return r.end("account")
+}
+
+// append begins the leaf: with its version, and what was proven.
+func (e *Equivocation) append(b []byte) []byte {
+	if e.Count == 0 {
+		return append(b, leafVersion)
+	}
+	b = binary.BigEndian.AppendUint32(append(b, equivocationVersion), e.Count)
+	b = binary.BigEndian.AppendUint64(b, e.Height)
+	if e.Barred {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func (e *Equivocation) read(r *leafReader) {
+	switch version := r.u8(); {
+	case r.fault != "" || version == leafVersion:
+		return
+	case version != equivocationVersion:
+		r.fail(fmt.Sprintf("version %d is not known", version))
+		return
+	}
+	e.Count, e.Height = r.u32(), r.u64()
+	barred := r.u8()
+	e.Barred = barred == 1
+	if r.fault == "" && (e.Count == 0 || barred > 1) {
+		r.fail("an equivocation without a proof, or one that is neither barred nor not")
+	}
 }
 
 // AppendPage appends the encoding of a page of balances.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -42,6 +43,7 @@ func audit(t tester, state memory) {
 	sums := map[crypto.Hash]*big.Int{}
 	supplies := map[crypto.Hash]*Asset{}
 	pages, validators := 0, 0
+	services := map[string]bool{}
 	entries, counted := map[crypto.Address]uint64{}, map[crypto.Address]uint64{}
 	for key, leaf := range state {
 		k := []byte(key)
@@ -73,6 +75,8 @@ func audit(t tester, state memory) {
 			counted[crypto.Address(k[1:])] = n.Entries
 		case PrefixValidator:
 			validators++
+		case PrefixNode:
+			auditNode(t, state, crypto.ValidatorID(k[1:]), leaf, services)
 		}
 	}
 	if !maps.Equal(entries, counted) {
@@ -85,6 +89,23 @@ func audit(t tester, state memory) {
 		t.Fatalf("%d validators, %d in the list", validators, len(ids))
 	}
 	checkSupplies(t, state, sums, supplies)
+}
+
+// auditNode: a node is a validator's, all who approved are validators, and no key serves two.
+func auditNode(t tester, state memory, id crypto.ValidatorID, leaf []byte, services map[string]bool) {
+	n, _ := DecodeNode(leaf)
+	for _, one := range append([]crypto.ValidatorID{id}, n.Approvals...) {
+		if state[string(KeyValidator(one))] == nil {
+			t.Fatalf("node %s names %s, which is no validator", id, one)
+		}
+	}
+	if n.Claimed != "" && !slices.Contains(n.Approvals, id) {
+		t.Fatalf("node %s does not approve of its own claim", id)
+	}
+	if services[string(n.ServiceKey)] {
+		t.Fatalf("node %s has the service key of another", id)
+	}
+	services[string(n.ServiceKey)] = true
 }
 
 func addBalances(t tester, sums map[crypto.Hash]*big.Int, balances []Balance) {

@@ -31,7 +31,7 @@ func checkKeyShape(key []byte) error {
 	const id = 1 + crypto.HashSize
 	var least, most int
 	switch key[0] {
-	case PrefixAccount, PrefixAsset, PrefixValidator, PrefixNamespace:
+	case PrefixAccount, PrefixAsset, PrefixValidator, PrefixNamespace, PrefixNode:
 		least, most = id, id
 	case PrefixPage:
 		least, most = id+4, id+4
@@ -72,6 +72,9 @@ func encodeAgain(prefix byte, value []byte) ([]byte, error) {
 		return v.Append(nil), err
 	case PrefixValidator:
 		v, err := DecodeValidator(value)
+		return v.Append(nil), err
+	case PrefixNode:
+		v, err := DecodeNode(value)
 		return v.Append(nil), err
 	case PrefixParams:
 		v, err := DecodeParams(value)

@@ -289,6 +289,10 @@ func TestValidatorBounds(t *testing.T) {
 		{SetValidator{KeyType: 1, PublicKey: key, Power: ValidatorPowerMax, Name: strings.Repeat("n", ValidatorNameMax)}, 0},
 		{SetValidator{KeyType: 1, PublicKey: key, Power: ValidatorPowerMax + 1}, CodeBadField},
 		{SetValidator{KeyType: 1, PublicKey: key, Name: strings.Repeat("n", ValidatorNameMax+1)}, CodeBadField},
+		{SetValidator{KeyType: 1, PublicKey: key, Operator: make([]byte, 31)}, CodeBadField},
+		{SetValidator{KeyType: 1, PublicKey: key, Operator: make([]byte, 32)}, CodeBadField},
+		{SetValidator{KeyType: 1, PublicKey: key, Operator: key}, 0},
+		{SetValidator{KeyType: 1, PublicKey: key, Operator: GovAddress[:]}, CodeBadField},
 		{SetValidator{KeyType: 2, PublicKey: key}, CodeUnsupportedKey},
 		{SetValidator{KeyType: 1, PublicKey: key[1:]}, CodeBadField},
 	} {

@@ -131,8 +131,11 @@ func (r *leafReader) short(least, most int) []byte {
 	return bytes.Clone(r.take(n))
 }
 
-// entryOf finds the entry for an operation that is for one kind only. A path that holds nothing takes any.
+// entryOf finds the entry for an operation that merges, which is for one kind only. A path that holds nothing takes any.
 func (s *state) entryOf(id entryID, kind EntryKind) (*entryCell, error) {
+	if err := s.barred(id.namespace); err != nil {
+		return nil, err
+	}
 	c, err := s.entries.get(s, id)
 	if err == nil && c.exists && c.value.Kind != kind {
 		err = reject(CodeKindMismatch, "%s is a %s, not a %s", id.path, c.value.Kind, kind)

@@ -191,6 +191,7 @@ func (s *state) finish() ([]Change, []ValidatorUpdate) {
 	s.changes = s.namespaces.collect(s, s.changes)
 	s.changes = s.validators.collect(s, s.changes)
 	s.changes = s.ids.collect(s, s.changes)
+	s.changes = s.nodes.collect(s, s.changes)
 	if s.chain != s.loaded {
 		s.changes = append(s.changes, Change{Key: KeyChain(), Value: s.chain.Append(nil)})
 	}

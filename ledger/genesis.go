@@ -7,6 +7,10 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 )
 
+// RulesVersion counts the changes of what a block does to the state. It stands in the genesis document and in
+// every block header: replicas that execute blocks differently must not share a chain.
+const RulesVersion = 3 // 1: before namespaces counted their entries; 2: before validators had operators and nodes
+
 // GenesisOp is an operation of the genesis document. No signature is asked for: the document is what all
 // replicas have agreed to begin with. Operations reserved to governance take GovAddress as their actor.
 type GenesisOp struct {

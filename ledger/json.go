@@ -296,6 +296,40 @@ func keyTypeName(t uint32) string {
 	return fmt.Sprintf("type_%d", t)
 }
 
+// validator takes a validator's id that must be there.
+func (o *jsonObject) validator(name string) []byte {
+	id, err := crypto.ParseValidatorID(o.need(name))
+	if err != nil {
+		o.r.fail(joinPath(o.path, name), "%s", err)
+		return nil
+	}
+	return id[:]
+}
+
+func showValidator(id []byte) string {
+	if len(id) != crypto.AddressSize {
+		return ""
+	}
+	return crypto.ValidatorID(id).String()
+}
+
+// texts takes a list of at most so many strings.
+func (o *jsonObject) texts(name string, most int) (texts []string) {
+	list, path := o.list(name)
+	if len(list) > most {
+		o.r.fail(path, "%d strings, at most %d allowed", len(list), most)
+		return nil
+	}
+	for i, value := range list {
+		text, ok := value.(string)
+		if !ok {
+			o.r.fail(fmt.Sprintf("%s[%d]", path, i), "must be a string")
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
 // marshalJSON is json.MarshalIndent without the escapes that only matter inside HTML.
 func marshalJSON(v any) ([]byte, error) {
 	var b bytes.Buffer

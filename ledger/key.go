@@ -17,6 +17,7 @@ const (
 	PrefixChain      = 0x07
 	PrefixValidators = 0x08
 	PrefixNamespace  = 0x09
+	PrefixNode       = 0x0a
 	PrefixRecord     = 0x10
 	PrefixBucket     = 0x11
 )
@@ -42,6 +43,9 @@ func KeyNamespace(a crypto.Address) []byte { return key32(PrefixNamespace, a) }
 
 // KeyValidator names a validator's leaf.
 func KeyValidator(id crypto.ValidatorID) []byte { return key32(PrefixValidator, id) }
+
+// KeyNode names the leaf of a validator's node.
+func KeyNode(id crypto.ValidatorID) []byte { return key32(PrefixNode, id) }
 
 // KeyParams names the leaf of the network's parameters.
 func KeyParams() []byte { return []byte{PrefixParams} }

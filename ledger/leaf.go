@@ -25,9 +25,12 @@ type leafReader struct {
 }
 
 // readLeaf starts reading a leaf and takes the version byte off.
-func readLeaf(b []byte) leafReader {
+func readLeaf(b []byte) leafReader { return readVersion(b, leafVersion) }
+
+// readVersion starts reading a leaf of a later layout.
+func readVersion(b []byte, version uint8) leafReader {
 	r := leafReader{rest: b}
-	if v := r.u8(); r.fault == "" && v != leafVersion {
+	if v := r.u8(); r.fault == "" && v != version {
 		r.fault = fmt.Sprintf("version %d is not known", v)
 	}
 	return r

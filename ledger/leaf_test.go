@@ -19,6 +19,8 @@ func someLeaves() map[string]struct{ key, leaf []byte } {
 		Lanes:  []LaneState{{ID: 1, Seq: 2}, {ID: 9, Seq: 1}}, LogCount: 3, LogHead: crypto.Sum([]byte("head")),
 		Balances: []Balance{{Asset: usd, Amount: Amount{Lo: 1250}}},
 	}
+	barred := account
+	barred.Equivocation = Equivocation{Count: 2, Height: 9, Barred: true}
 	asset := Asset{Code: "usd", Scale: 2, Issuer: alice.address, MaxSupply: SupplyMax, Supply: Amount{Lo: 1250}}
 	entry := Entry{Version: 7, ModifiedHeight: 3, Value: []byte("blue")}
 	counter := Entry{Kind: KindCounter, Sum: Sum{Negative: true, Magnitude: Amount{Hi: 1, Lo: 5}}}
@@ -27,10 +29,16 @@ func someLeaves() map[string]struct{ key, leaf []byte } {
 	multi := Entry{Kind: KindMulti, Items: items, Removed: []Removed{{Tag{TxID: TxID{2}}, testTimeMS}}}
 	set := Entry{Kind: KindSet, Items: items}
 	validator := Validator{KeyType: crypto.KeyEd25519, PublicKey: alice.public, Power: 10, Name: "v1", Faults: 1, LastFaultHeight: 2}
+	validator.Operator = testKey("bob").address
 	ids := []crypto.ValidatorID{{1}, {2}}
+	node := Node{
+		ServiceKey: testKey("service").public, Claimed: "eu/de/fra1", Approved: true, Approvals: ids,
+		URLs: []string{"https://a.example:8443/api", "http://192.0.2.1:26658"}, Plane: "/ip4/192.0.2.1/tcp/26659",
+	}
 	namespace := Namespace{Entries: 300}
 	return map[string]struct{ key, leaf []byte }{
 		"account":    {KeyAccount(alice.address), account.Append(nil)},
+		"barred":     {KeyAccount(alice.address), barred.Append(nil)},
 		"page":       {KeyPage(alice.address, 1), AppendPage(nil, account.Balances)},
 		"asset":      {KeyAsset(usd), asset.Append(nil)},
 		"entry":      {KeyEntry(alice.address, "config/colour"), entry.Append(nil)},
@@ -41,6 +49,7 @@ func someLeaves() map[string]struct{ key, leaf []byte } {
 		"namespace":  {KeyNamespace(alice.address), namespace.Append(nil)},
 		"validator":  {KeyValidator(validator.ID()), validator.Append(nil)},
 		"validators": {KeyValidators(), AppendValidators(nil, ids)},
+		"node":       {KeyNode(validator.ID()), node.Append(nil)},
 		"params":     {KeyParams(), DefaultParams().Append(nil)},
 		"chain":      {KeyChain(), Chain{Revision: 7, BucketsFrom: 3, BucketsTo: 5}.Append(nil)},
 		"record":     {KeyRecord(5, TxID{1}), Record{Code: CodeAssertFailed, Height: 3, Index: 4, Op: 1}.Append(nil)},
@@ -102,6 +111,11 @@ func TestLeafBounds(t *testing.T) {
 	encode := func(a Account) []byte { return a.Append(nil) }
 	asset := func(a Asset) []byte { return a.Append(nil) }
 	validator := func(v Validator) []byte { return v.Append(nil) }
+	node := func(change func(*Node)) []byte {
+		n := Node{ServiceKey: testKey("s").public, Claimed: "eu", Approvals: []crypto.ValidatorID{{1}}}
+		change(&n)
+		return n.Append(nil)
+	}
 	entry := func(e Entry) []byte { return e.Append(nil) }
 	key := testKey("v").public
 	twice := balances(2)
@@ -126,6 +140,9 @@ func TestLeafBounds(t *testing.T) {
 		"account asset twice":    {PrefixAccount, encode(Account{Balances: twice}), "two balances of one asset"},
 		"account most members":   {PrefixAccount, encode(Account{Policy: Policy{Threshold: 1, Members: make([]Member, 32)}}), ""},
 		"account many members":   {PrefixAccount, encode(Account{Policy: Policy{Threshold: 1, Members: make([]Member, 33)}}), "33 policy members, at most 32 allowed"},
+		"account no proof":       {PrefixAccount, append([]byte{equivocationVersion}, make([]byte, 60)...), "an equivocation without a proof"},
+		"account half barred":    {PrefixAccount, append([]byte{equivocationVersion, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 2}, encode(Account{})[1:]...), "neither barred nor not"},
+		"account barred":         {PrefixAccount, append([]byte{equivocationVersion, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1}, encode(Account{})[1:]...), ""},
 		"account no members":     {PrefixAccount, encode(Account{Policy: Policy{Threshold: 1}}), "policy has a threshold and no members"},
 		"page full":              {PrefixPage, AppendPage(nil, balances(32)), ""},
 		"page too full":          {PrefixPage, AppendPage(nil, balances(33)), "33 balances, at most 32 allowed"},
@@ -173,8 +190,29 @@ func TestLeafBounds(t *testing.T) {
 		"validator short key":    {PrefixValidator, validator(Validator{KeyType: 1, PublicKey: key[1:]}), "bad key"},
 		"validators order":       {PrefixValidators, AppendValidators(nil, []crypto.ValidatorID{{2}, {1}}), "ids are not ascending"},
 		"validators twice":       {PrefixValidators, AppendValidators(nil, []crypto.ValidatorID{{1}, {1}}), "ids are not ascending"},
-		"validators most":        {PrefixValidators, AppendValidators(nil, ascending(ValidatorsLimit)), ""},
-		"validators too many":    {PrefixValidators, AppendValidators(nil, ascending(ValidatorsLimit+1)), "too many validators"},
+		"validators most":        {PrefixValidators, AppendValidators(nil, someIDs(ValidatorsLimit)), ""},
+		"validators too many":    {PrefixValidators, AppendValidators(nil, someIDs(ValidatorsLimit+1)), "too many validators"},
+		"validator old layout":   {PrefixValidator, []byte{1}, "version 1 is not known"},
+		"node approved":          {PrefixNode, node(func(n *Node) { n.Approved = true }), ""},
+		"node without region":    {PrefixNode, node(func(n *Node) { n.Claimed, n.Approvals = "", nil }), ""},
+		"node most approvals":    {PrefixNode, node(func(n *Node) { n.Approvals = someIDs(ValidatorsLimit) }), ""},
+		"node many approvals":    {PrefixNode, node(func(n *Node) { n.Approvals = someIDs(ValidatorsLimit + 1) }), "too many validators"},
+		"node approval twice":    {PrefixNode, node(func(n *Node) { n.Approvals = []crypto.ValidatorID{{1}, {1}} }), "ids are not ascending"},
+		"node approves nothing":  {PrefixNode, node(func(n *Node) { n.Claimed = "" }), "approvals of no region"},
+		"node approved nothing":  {PrefixNode, node(func(n *Node) { n.Claimed, n.Approvals, n.Approved = "", nil, true }), "approvals of no region"},
+		"node approved oddly":    {PrefixNode, append(append(node(func(*Node) {})[:1+32+3], 2, 0, 0), 0, 0), "approvals of no region"},
+		"node longest region":    {PrefixNode, node(func(n *Node) { n.Claimed = strings.Repeat("a", 48) }), ""},
+		"node long region":       {PrefixNode, node(func(n *Node) { n.Claimed = strings.Repeat("a", 49) }), "49 characters, at most 48 allowed"},
+		"node bad region":        {PrefixNode, node(func(n *Node) { n.Claimed = "EU" }), "bad region"},
+		"node most urls":         {PrefixNode, node(func(n *Node) { n.URLs = someURLs(4) }), ""},
+		"node many urls":         {PrefixNode, node(func(n *Node) { n.URLs = someURLs(5) }), "5 urls, at most 4 allowed"},
+		"node longest url":       {PrefixNode, node(func(n *Node) { n.URLs = []string{"http://" + strings.Repeat("a", 121)} }), ""},
+		"node long url":          {PrefixNode, node(func(n *Node) { n.URLs = []string{"http://" + strings.Repeat("a", 122)} }), "129 characters, at most 128 allowed"},
+		"node bad url":           {PrefixNode, node(func(n *Node) { n.URLs = []string{"ftp://a"} }), "bad url"},
+		"node longest plane":     {PrefixNode, node(func(n *Node) { n.Plane = "/" + strings.Repeat("a", 127) }), ""},
+		"node long plane":        {PrefixNode, node(func(n *Node) { n.Plane = "/" + strings.Repeat("a", 128) }), "129 characters, at most 128 allowed"},
+		"node bad plane":         {PrefixNode, node(func(n *Node) { n.Plane = "ip4" }), "bad plane address"},
+		"node short key":         {PrefixNode, []byte{1, 2}, "ends early"},
 		"chain backwards":        {PrefixChain, Chain{BucketsFrom: 2, BucketsTo: 1}.Append(nil), "buckets end before they begin"},
 		"params bad":             {PrefixParams, Params{}.Append(nil), "valid_for_max_ms is 0"},
 	} {
@@ -188,6 +226,13 @@ func TestLeafBounds(t *testing.T) {
 	if err := decodeLeaf(PrefixAccount, bad); err == nil || !strings.Contains(err.Error(), "policy member of unknown kind 2") {
 		t.Errorf("unknown kind of member: %v", err)
 	}
+}
+
+func someURLs(n int) (urls []string) {
+	for i := range n {
+		urls = append(urls, fmt.Sprintf("http://127.0.0.1:%d", 26658+i))
+	}
+	return urls
 }
 
 func someItems(n, size int) (items []Item) {
@@ -204,7 +249,7 @@ func someRemoved(n int) (removed []Removed) {
 	return removed
 }
 
-func ascending(n int) (ids []crypto.ValidatorID) {
+func someIDs(n int) (ids []crypto.ValidatorID) {
 	for i := range n {
 		ids = append(ids, crypto.ValidatorID{byte(i >> 8), byte(i)})
 	}
@@ -214,7 +259,7 @@ func ascending(n int) (ids []crypto.ValidatorID) {
 func TestKeysAreDistinct(t *testing.T) {
 	a := crypto.Address{1}
 	keys := [][]byte{
-		KeyAccount(a), KeyPage(a, 0), KeyPage(a, 1), KeyAsset(crypto.Hash(a)), KeyEntry(a, "p"), KeyNamespace(a), KeyValidator(crypto.ValidatorID(a)),
+		KeyAccount(a), KeyPage(a, 0), KeyPage(a, 1), KeyAsset(crypto.Hash(a)), KeyEntry(a, "p"), KeyNamespace(a), KeyValidator(crypto.ValidatorID(a)), KeyNode(crypto.ValidatorID(a)),
 		KeyParams(), KeyChain(), KeyValidators(), KeyRecord(1, TxID(a)), KeyBucket(1),
 	}
 	seen := map[string]bool{}

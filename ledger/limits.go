@@ -44,6 +44,14 @@ const (
 	// made on one side of a partition before anything is committed.
 	LastDepthAhead = 1024
 
+	// EvidenceBytesMax lets two transactions fit into a third that proves something of them. Of larger ones nobody
+	// could, so that nobody is shown them before they are in a block.
+	EvidenceBytesMax = 32000
+
+	// PendingOpsMax bounds the operations that one look at an entry with what is pending executes: some ten
+	// milliseconds for the largest sets.
+	PendingOpsMax = 4096
+
 	// PolicyMembersMax bounds the work of checking an account's authority.
 	PolicyMembersMax = 32
 	// LanesMax bounds the account leaf, which carries the last sequence number of each lane.
@@ -61,6 +69,15 @@ const (
 	ValidatorPowerMax = 1 << 40
 	// ValidatorsLimit bounds Params.ValidatorsMax: each validator signs every block.
 	ValidatorsLimit = 256
+
+	// RegionMax and RegionLevelsMax allow a continent, a country and a site.
+	RegionMax       = 48
+	RegionLevelsMax = 3
+	// NodeURLsMax and NodeURLMax are addresses of one node inside and outside its network, by name and by number.
+	NodeURLsMax = 4
+	NodeURLMax  = 128
+	// PlaneMax is a multiaddr of a name, a port and a peer id.
+	PlaneMax = 128
 
 	// FrameTxsMax and FrameBytesMax bound what one frame carries: enough to make its own cost vanish,
 	// little enough that losing or re-sending one is cheap.

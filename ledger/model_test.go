@@ -30,6 +30,7 @@ type modelAccount struct {
 	lanes    map[uint64]uint64
 	logHead  crypto.Hash
 	logCount uint64
+	proofs   Equivocation
 }
 
 type modelAsset struct {
@@ -213,7 +214,7 @@ func (m *model) op(op *Op, actor crypto.Address, touched map[crypto.Address]bool
 				return CodeAccountExists
 			}
 		}
-		m.account(id).key = kind.SetAccount.Policy.Members[0].PublicKey
+		m.setKey(id, kind.SetAccount.Policy.Members[0].PublicKey)
 		touched[id] = true
 	case *Op_SetAsset:
 		return m.setAsset(kind.SetAsset, actor)
@@ -221,7 +222,12 @@ func (m *model) op(op *Op, actor crypto.Address, touched map[crypto.Address]bool
 		return m.put(kind.Put, actor)
 	case *Op_Assert:
 		return m.assert(kind.Assert)
+	case *Op_ProveEquivocation:
+		return m.prove(kind.ProveEquivocation, touched)
 	default:
+		if a := m.accounts[actor]; a != nil && a.proofs.Barred {
+			return CodeAuthorBarred
+		}
 		return m.merge(op, actor)
 	}
 	return 0
@@ -414,6 +420,9 @@ func (m *model) compareAccount(t tester, id crypto.Address, a *modelAccount, tak
 	got, err := DecodeAccount(leaf)
 	if err != nil || got.LogCount != a.logCount || got.LogHead != a.logHead || got.Policy.IsDefault() != (a.key == nil) {
 		t.Fatalf("account %s is %+v, should be %+v: %v", id, got, a, err)
+	}
+	if got.Equivocation != a.proofs {
+		t.Fatalf("of account %s is proven %+v, should be %+v", id, got.Equivocation, a.proofs)
 	}
 	if a.key != nil && !bytes.Equal(got.Policy.Members[0].PublicKey, a.key) {
 		t.Fatalf("account %s has another key", id)

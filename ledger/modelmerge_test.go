@@ -80,6 +80,52 @@ func (m *model) merge(op *Op, actor crypto.Address) Code {
 	panic("an operation that the model does not know")
 }
 
+// setKey gives an account a key. A new one ends what was proven of the old one's owner.
+func (m *model) setKey(id crypto.Address, key []byte) {
+	a := m.account(id)
+	same := bytes.Equal(a.key, key) || a.key == nil && crypto.KeyAddress(crypto.KeyEd25519, key) == id
+	if !same {
+		a.proofs.Barred = false
+	}
+	a.key = key
+}
+
+// prove bars an author, if the two transactions that it signed are good.
+func (m *model) prove(x *ProveEquivocation, touched map[crypto.Address]bool) Code {
+	var author crypto.Address
+	for _, raw := range [][]byte{x.TxA, x.TxB} {
+		t, err := DecodeTransaction(raw)
+		if err != nil {
+			panic(err)
+		}
+		if until := t.Body.ValidUntilMs; until != 0 && until <= m.timeMS {
+			return CodeEvidenceExpired
+		}
+		author = t.Actor()
+	}
+	a := m.accounts[author]
+	if a != nil && a.proofs.Barred {
+		return CodeAlreadyBarred
+	}
+	for _, raw := range [][]byte{x.TxA, x.TxB} {
+		t, _ := DecodeTransaction(raw)
+		only := *t // of several actors, the author is asked for alone
+		only.Body.Ops, only.Tx.Sigs = nil, nil
+		found := false
+		for _, sig := range t.Tx.Sigs {
+			only.Tx.Sigs = []Sig{sig}
+			found = found || m.authorised(&only) == 0
+		}
+		if !found {
+			return CodeEvidenceUnsigned
+		}
+	}
+	a = m.account(author)
+	a.proofs.Count, a.proofs.Height, a.proofs.Barred = a.proofs.Count+1, m.height, true
+	touched[author] = true
+	return 0
+}
+
 func (m *model) change(actor crypto.Address, path string, kind EntryKind, change func(*modelMerging) Code) Code {
 	id := entryID{actor, path}
 	e := m.merging[id]

@@ -52,6 +52,9 @@ var opKinds = [...]opKind{
 	{"set_remove", 18, false, func(op *Op) operation { return orNil(op.GetSetRemove()) }, parseSetRemove},
 	{"write_last", 19, false, func(op *Op) operation { return orNil(op.GetWriteLast()) }, parseWriteLast},
 	{"write_multi", 20, false, func(op *Op) operation { return orNil(op.GetWriteMulti()) }, parseWriteMulti},
+	{"set_node", 21, false, func(op *Op) operation { return orNil(op.GetSetNode()) }, parseSetNode},
+	{"approve_region", 22, false, func(op *Op) operation { return orNil(op.GetApproveRegion()) }, parseApproveRegion},
+	{"prove_equivocation", 23, false, func(op *Op) operation { return orNil(op.GetProveEquivocation()) }, parseProveEquivocation},
 	{"set_validator", 7, true, func(op *Op) operation { return orNil(op.GetSetValidator()) }, parseSetValidator},
 }
 

@@ -28,7 +28,7 @@ func (m *SetAccount) apply(s *state, actor crypto.Address) error {
 		return reject(CodeAccountExists, "account %s", id)
 	}
 	s.touch(c)
-	c.value.Policy = *m.Policy
+	c.value.changeKey(id, m.Policy)
 	return nil
 }
 

@@ -15,10 +15,22 @@ func (m *SetValidator) validate(crypto.Address) *Reject {
 	if m.Power > ValidatorPowerMax {
 		return reject(CodeBadField, "power is %d, at most %d allowed", m.Power, uint64(ValidatorPowerMax))
 	}
-	return checkName(m.Name)
+	if r := checkName(m.Name); r != nil {
+		return r
+	}
+	if len(m.Operator) == 0 {
+		return nil
+	}
+	if r := checkID("operator", m.Operator); r != nil {
+		return r
+	}
+	if operator := addressOf(m.Operator); operator.IsZero() || IsSystem(operator) {
+		return reject(CodeBadField, "operator is an account that nobody signs for")
+	}
+	return nil
 }
 
-// apply adds a validator or changes its power and name. Faults that were proven stay on its record.
+// apply adds a validator or replaces its power, name and operator. Faults that were proven stay on its record.
 func (m *SetValidator) apply(s *state, _ crypto.Address) error {
 	id := crypto.ValidatorIDOf(crypto.KeyType(m.KeyType), m.PublicKey)
 	v, err := s.validators.get(s, id)
@@ -36,6 +48,8 @@ func (m *SetValidator) apply(s *state, _ crypto.Address) error {
 	v.value.PublicKey = m.PublicKey
 	v.value.Power = m.Power
 	v.value.Name = m.Name
+	v.value.Operator = crypto.Address{}
+	copy(v.value.Operator[:], m.Operator)
 	return nil
 }
 
@@ -63,17 +77,19 @@ type jsonSetValidator struct {
 	PublicKey string `json:"public_key"`
 	Power     uint64 `json:"power"`
 	Name      string `json:"name,omitempty"`
+	Operator  string `json:"operator,omitempty"`
 }
 
-func (m *SetValidator) show(Names) any {
+func (m *SetValidator) show(n Names) any {
 	return jsonSetValidator{
 		KeyType: keyTypeName(m.KeyType), PublicKey: hex.EncodeToString(m.PublicKey), Power: m.Power, Name: m.Name,
+		Operator: n.show(m.Operator),
 	}
 }
 
 func parseSetValidator(o *jsonObject) isOp_Kind {
 	return &Op_SetValidator{SetValidator: &SetValidator{
 		KeyType: o.keyType("key_type"), PublicKey: o.hex("public_key"),
-		Power: o.number("power", ValidatorPowerMax), Name: o.text("name"),
+		Power: o.number("power", ValidatorPowerMax), Name: o.text("name"), Operator: o.account("operator"),
 	}}
 }

@@ -49,6 +49,7 @@ type state struct {
 	namespaces table[crypto.Address, Namespace]
 	validators table[crypto.ValidatorID, Validator]
 	ids        table[struct{}, []crypto.ValidatorID]
+	nodes      table[crypto.ValidatorID, Node]
 
 	tag     Tag    // of the operation that is being executed
 	txSeq   uint64 // counts transactions, so that each saves an object once
@@ -98,6 +99,7 @@ func emptyState(r Reader, height, timeMS uint64, txs int) *state {
 		namespaces: newTable(namespaceLayout, 0),
 		validators: newTable(validatorLayout, 0),
 		ids:        newTable(idsLayout, 0),
+		nodes:      newTable(nodeLayout, 0),
 		records:    make(map[TxID]struct{}, txs),
 		counts:     make(map[uint64]uint64),
 		changes:    make([]Change, 0, 3*txs+8),
@@ -113,6 +115,7 @@ func (s *state) keep() {
 	s.namespaces.keep()
 	s.validators.keep()
 	s.ids.keep()
+	s.nodes.keep()
 	s.before = s.chain
 	s.txSeq++
 }
@@ -126,6 +129,7 @@ func (s *state) restore() {
 	s.namespaces.restore()
 	s.validators.restore()
 	s.ids.restore()
+	s.nodes.restore()
 	s.chain = s.before
 	s.txSeq++
 }
@@ -227,6 +231,16 @@ var validatorLayout = layout[crypto.ValidatorID, Validator]{
 	},
 	append: (*Validator).Append,
 	copy:   func(dst, src *Validator) { *dst = *src },
+}
+
+var nodeLayout = layout[crypto.ValidatorID, Node]{
+	appendKey: func(dst []byte, id crypto.ValidatorID) []byte { return append(append(dst, PrefixNode), id[:]...) },
+	decode: func(n *Node, leaf []byte) (err error) {
+		*n, err = DecodeNode(leaf)
+		return err
+	},
+	append: (*Node).Append,
+	copy:   func(dst, src *Node) { *dst = *src }, // lists are replaced, never changed in place
 }
 
 // idsLayout is the one leaf that lists the validators.

@@ -65,6 +65,9 @@ func (u *universe) op(t *rapid.T, actor party) Op {
 	if rapid.IntRange(0, 5).Draw(t, "merges") == 5 {
 		return u.merging(t)
 	}
+	if rapid.IntRange(0, 15).Draw(t, "proves") == 15 {
+		return u.evidence(t)
+	}
 	path := rapid.SampledFrom(u.paths)
 	switch rapid.SampledFrom([]string{"transfer", "set_account", "set_asset", "put", "assert", "transfer", "transfer", "put", "set_asset"}).Draw(t, "kind") {
 	case "transfer":

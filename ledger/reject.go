@@ -72,6 +72,17 @@ const (
 	CodeEntryFull       Code = 609
 	CodeDepthAhead      Code = 610
 	CodeSeenTooFar      Code = 611
+
+	CodeValidatorNotFound Code = 620
+	CodeNodeNotFound      Code = 621
+	CodeNotOperator       Code = 622
+	CodeServiceKeyTaken   Code = 623
+	CodeRegionMismatch    Code = 624
+
+	CodeAuthorBarred     Code = 630
+	CodeAlreadyBarred    Code = 631
+	CodeEvidenceExpired  Code = 632
+	CodeEvidenceUnsigned Code = 633
 )
 
 // Governance: only the network itself may do it.
@@ -85,6 +96,7 @@ const (
 	CodePoolFull     Code = 800
 	CodeAccountQuota Code = 801
 	CodeRateLimited  Code = 802
+	CodeOutboxFull   Code = 803
 )
 
 // Node: the node cannot answer now, or not this; never in a block.
@@ -100,6 +112,7 @@ const (
 	CodeNotFound    Code = 908
 	CodeBadRequest  Code = 909
 	CodeInternal    Code = 910
+	CodeTooStale    Code = 911
 )
 
 // Class groups codes by what a caller does about them.
@@ -178,12 +191,24 @@ var codes = []CodeInfo{
 	{CodeDepthAhead, "depth_ahead", ClassState, "The write claims to follow on more writes than there can have been.", false},
 	{CodeSeenTooFar, "seen_too_far", ClassState, "A pending write is said to be valid for longer than any can be.", false},
 
+	{CodeValidatorNotFound, "validator_not_found", ClassState, "There is no such validator.", false},
+	{CodeNodeNotFound, "node_not_found", ClassState, "The validator has registered no node.", false},
+	{CodeNotOperator, "not_operator", ClassState, "The account does not operate the validator.", false},
+	{CodeServiceKeyTaken, "service_key_taken", ClassState, "The service key is in use already.", false},
+	{CodeRegionMismatch, "region_mismatch", ClassState, "The node claims another region.", false},
+
+	{CodeAuthorBarred, "author_barred", ClassState, "The account was proven to say two things at once; until it changes its key, its operations that merge are refused.", false},
+	{CodeAlreadyBarred, "already_barred", ClassState, "The account is barred already.", false},
+	{CodeEvidenceExpired, "evidence_expired", ClassState, "The validity of one of the two transactions has ended.", false},
+	{CodeEvidenceUnsigned, "evidence_unsigned", ClassState, "The signatures of the two transactions do not speak for their author.", false},
+
 	{CodeSystemOnly, "system_only", ClassGovernance, "The operation is reserved to the network's governance.", false},
 	{CodeValidatorsFull, "validators_full", ClassGovernance, "The network has as many validators as it can have.", false},
 
 	{CodePoolFull, "pool_full", ClassLimit, "The node's pool of waiting transactions is full.", true},
 	{CodeAccountQuota, "account_quota", ClassLimit, "The account has too many transactions waiting at this node.", true},
 	{CodeRateLimited, "rate_limited", ClassLimit, "Too many requests.", true},
+	{CodeOutboxFull, "outbox_full", ClassLimit, "The node keeps as many transactions for a network that is cut as it can.", true},
 
 	{CodeSyncing, "syncing", ClassNode, "The node is catching up with the network.", true},
 	{CodeUnavailable, "unavailable", ClassNode, "The node cannot take the request now.", true},
@@ -196,6 +221,7 @@ var codes = []CodeInfo{
 	{CodeNotFound, "not_found", ClassNode, "There is nothing by that name.", false},
 	{CodeBadRequest, "bad_request", ClassNode, "The request is not well formed.", false},
 	{CodeInternal, "internal", ClassNode, "The node failed; its log says why.", true},
+	{CodeTooStale, "too_stale", ClassNode, "The node's newest state is older than the caller takes.", true},
 }
 
 // codeIndex finds a code's place in the list; it is written once, here.

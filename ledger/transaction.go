@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strconv"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -27,7 +28,9 @@ type Transaction struct {
 	// Fault, when set, makes the transaction unusable: its receipt carries the code and nothing happens.
 	Fault Code
 
-	signers []crypto.Address // the address of each signature's key
+	signers  []crypto.Address // the address of each signature's key
+	evidence bool             // it is in another one, and may hold none itself
+	proves   []*Transaction   // evidence in it, whose signatures must verify as well
 }
 
 // DecodeTransaction checks everything that can be known from the bytes alone: canonical encoding, sizes,
@@ -70,6 +73,9 @@ func (t *Transaction) decode() *Reject {
 	}
 	if r := decodeCanonical(t.Tx.Body, &t.Body, "body"); r != nil {
 		return r
+	}
+	if r := t.openEvidence(); r != nil {
+		return r.in("body")
 	}
 	if r := t.Body.validate(); r != nil {
 		return r.in("body")
@@ -222,7 +228,37 @@ func (t *Transaction) AppendSigned(dst []crypto.Signed, message []byte) []crypto
 			Type: crypto.KeyType(s.KeyType), Public: s.PublicKey, Message: message, Signature: s.Signature,
 		})
 	}
+	for _, of := range t.proves {
+		// All that is signed on a chain differs in the hash of the body alone, which comes last.
+		inner := slices.Concat(message[:len(message)-crypto.HashSize], of.BodyHash[:])
+		dst = of.AppendSigned(dst, inner)
+	}
 	return dst
+}
+
+// openEvidence decodes the transactions that this one proves something of. There is one proof at most, which bounds
+// the signatures that one transaction makes others verify.
+func (t *Transaction) openEvidence() *Reject {
+	for i := range t.Body.Ops {
+		m := t.Body.Ops[i].GetProveEquivocation()
+		switch {
+		case m == nil:
+			continue
+		case t.evidence:
+			return reject(CodeBadField, "evidence within evidence").at("ops", i)
+		case t.proves != nil:
+			return reject(CodeTooMany, "a transaction holds one proof at most").at("ops", i)
+		}
+		a, b, r := m.transactions()
+		if r != nil {
+			return r.in("prove_equivocation").at("ops", i)
+		}
+		if a.Body.ChainId != t.Body.ChainId || b.Body.ChainId != t.Body.ChainId {
+			return reject(CodeBadField, "the evidence is of another chain").at("ops", i)
+		}
+		t.proves = []*Transaction{a, b}
+	}
+	return nil
 }
 
 // ValidUntilMS is the block time from which on the transaction is no longer valid; 0: no end.

@@ -8,12 +8,16 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 )
 
-// Validator is the leaf of a validator: its consensus key, its power, and its proven faults.
+// validatorVersion is the layout with an operator. Networks that began with the one before are not read.
+const validatorVersion = 2
+
+// Validator is the leaf of a validator: its consensus key, its power, who operates it, and its proven faults.
 type Validator struct {
 	KeyType         crypto.KeyType
 	PublicKey       []byte
 	Power           uint64
 	Name            string
+	Operator        crypto.Address // zero: nobody speaks for its node
 	Faults          uint64
 	LastFaultHeight uint64
 }
@@ -23,23 +27,25 @@ func (v *Validator) ID() crypto.ValidatorID { return crypto.ValidatorIDOf(v.KeyT
 
 // Append appends the leaf's encoding.
 func (v *Validator) Append(b []byte) []byte {
-	b = append(b, leafVersion, byte(v.KeyType))
+	b = append(b, validatorVersion, byte(v.KeyType))
 	b = binary.BigEndian.AppendUint16(b, uint16(len(v.PublicKey)))
 	b = append(b, v.PublicKey...)
 	b = binary.BigEndian.AppendUint64(b, v.Power)
 	b = append(b, byte(len(v.Name)))
 	b = append(b, v.Name...)
+	b = append(b, v.Operator[:]...)
 	b = binary.BigEndian.AppendUint64(b, v.Faults)
 	return binary.BigEndian.AppendUint64(b, v.LastFaultHeight)
 }
 
 // DecodeValidator reads a validator's leaf.
 func DecodeValidator(b []byte) (Validator, error) {
-	r := readLeaf(b)
+	r := readVersion(b, validatorVersion)
 	v := Validator{KeyType: crypto.KeyType(r.u8())}
 	v.PublicKey = bytes.Clone(r.take(int(r.u16())))
 	v.Power = r.u64()
 	v.Name = string(r.take(r.count("characters", ValidatorNameMax)))
+	v.Operator = r.b32()
 	v.Faults = r.u64()
 	v.LastFaultHeight = r.u64()
 	if r.fault == "" {
@@ -68,11 +74,16 @@ func AppendValidators(b []byte, ids []crypto.ValidatorID) []byte {
 // DecodeValidators reads the list of validator ids, which is ascending.
 func DecodeValidators(b []byte) ([]crypto.ValidatorID, error) {
 	r := readLeaf(b)
+	ids := r.ids()
+	return ids, r.end("validators")
+}
+
+// ids reads ascending validator ids after their number of two bytes.
+func (r *leafReader) ids() (ids []crypto.ValidatorID) {
 	n := int(r.u16())
 	if n > ValidatorsLimit {
 		r.fail("too many validators")
 	}
-	var ids []crypto.ValidatorID
 	for range n {
 		id := crypto.ValidatorID(r.b32())
 		if r.fault != "" {
@@ -83,7 +94,7 @@ func DecodeValidators(b []byte) ([]crypto.ValidatorID, error) {
 		}
 		ids = append(ids, id)
 	}
-	return ids, r.end("validators")
+	return ids
 }
 
 // checkName accepts printable text of a moniker's length.

@@ -25,15 +25,18 @@ type world struct {
 
 	accounts map[string]crypto.Address
 	names    map[crypto.Address]string
-	scales   map[string]uint8 // by asset code
-	txs      map[string]*Transaction
+	// validators are those of genesis.
+	validators map[crypto.ValidatorID]string
+	scales     map[string]uint8 // by asset code
+	txs        map[string]*Transaction
 }
 
 func newWorld(t *testing.T) *world {
 	return &world{
 		t: t, params: DefaultParams(), timeMS: testTimeMS,
 		accounts: map[string]crypto.Address{"@gov": GovAddress}, names: map[crypto.Address]string{GovAddress: "@gov"},
-		scales: map[string]uint8{}, txs: map[string]*Transaction{},
+		validators: map[crypto.ValidatorID]string{},
+		scales:     map[string]uint8{}, txs: map[string]*Transaction{},
 	}
 }
 
@@ -113,7 +116,12 @@ func (w *world) addGenesis(what string, a arguments) string {
 			w.genesis = append(w.genesis, GenesisOp{Actor: w.account(a.named["from"]), Op: op})
 		}
 	case "validator":
-		op := w.parseOp([]string{"set_validator", a.words[0], "power=" + a.named["power"]})
+		words := []string{"set_validator", a.words[0], "power=" + a.named["power"]}
+		if operator, ok := a.named["operator"]; ok {
+			words = append(words, "operator="+operator)
+		}
+		op := w.parseOp(words)
+		w.validators[validatorNamed(a.words[0])] = a.words[0]
 		w.genesis = append(w.genesis, GenesisOp{Actor: GovAddress, Op: op})
 	}
 	return ""
@@ -276,6 +284,9 @@ func (w *world) account(name string) crypto.Address {
 func (w *world) rename(text string) string {
 	for a, name := range w.names {
 		text = strings.ReplaceAll(text, a.String(), name)
+	}
+	for id, name := range w.validators {
+		text = strings.ReplaceAll(text, id.String(), name)
 	}
 	for name, t := range w.txs {
 		text = strings.ReplaceAll(text, t.ID.String(), name)

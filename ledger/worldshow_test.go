@@ -54,6 +54,8 @@ func (w *world) show(a arguments) string {
 		return w.showNamespace(a.words[1])
 	case "validator":
 		return w.showValidator(a.words[1])
+	case "node":
+		return w.showNode(a.words[1])
 	case "buckets":
 		return w.showBuckets()
 	case "record":
@@ -100,6 +102,9 @@ func (w *world) showAccount(name string) string {
 	}
 	if !account.Policy.IsDefault() {
 		text += " policy=own"
+	}
+	if e := account.Equivocation; e.Count > 0 {
+		text += fmt.Sprintf(" equivocated=%d last=%d barred=%v", e.Count, e.Height, e.Barred)
 	}
 	return text + fmt.Sprintf(" log=%d", account.LogCount)
 }
@@ -163,7 +168,7 @@ func (w *world) showNamespace(name string) string {
 }
 
 func (w *world) showValidator(name string) string {
-	leaf := w.state[string(KeyValidator(crypto.ValidatorIDOf(crypto.KeyEd25519, testKey(name).public)))]
+	leaf := w.state[string(KeyValidator(validatorNamed(name)))]
 	if leaf == nil {
 		return name + ": no leaf"
 	}
@@ -171,7 +176,35 @@ func (w *world) showValidator(name string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("%s: power=%d faults=%d last=%d", v.Name, v.Power, v.Faults, v.LastFaultHeight)
+	text := fmt.Sprintf("%s: power=%d faults=%d last=%d", v.Name, v.Power, v.Faults, v.LastFaultHeight)
+	if !v.Operator.IsZero() {
+		text += " operator=" + w.names[v.Operator]
+	}
+	return text
+}
+
+func (w *world) showNode(name string) string {
+	leaf := w.state[string(KeyNode(validatorNamed(name)))]
+	if leaf == nil {
+		return name + ": no node"
+	}
+	n, err := DecodeNode(leaf)
+	if err != nil {
+		return err.Error()
+	}
+	var approvals []string
+	for _, id := range n.Approvals {
+		approvals = append(approvals, w.validators[id])
+	}
+	slices.Sort(approvals)
+	text := fmt.Sprintf("%s: key=%x.. region=%q claimed=%q approvals=%s", name, n.ServiceKey[:4], n.Region(), n.Claimed, strings.Join(approvals, ","))
+	if len(n.URLs) > 0 {
+		text += " urls=" + strings.Join(n.URLs, ",")
+	}
+	if n.Plane != "" {
+		text += " plane=" + n.Plane
+	}
+	return text
 }
 
 // showBuckets prints the replay buckets that have a leaf, by their end after genesis.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 	"strings"
@@ -11,7 +12,7 @@ import (
 
 // transaction reads a line of a block:
 //
-//	tx ACTOR [name=N] [until=+60s] [lane=ID/SEQ] [sigs=A,B] [fault=SLUG] OPERATION ... [; OPERATION ...]
+//	tx ACTOR [name=N] [until=+60s] [lane=ID/SEQ] [nonce=N] [sigs=A,B] [fault=SLUG] OPERATION ... [; OPERATION ...]
 //	again N [sigs=A,B]
 //
 // Each acting account signs with the key of its own name unless sigs says otherwise.
@@ -76,6 +77,9 @@ func (w *world) options(b *Body, a arguments) {
 		if _, ok := a.named["until"]; !ok {
 			b.ValidUntilMs = 0
 		}
+	}
+	if nonce, ok := a.named["nonce"]; ok {
+		b.Nonce = binary.BigEndian.AppendUint64(bytes.Repeat([]byte{0xff}, 8), w.number(nonce))
 	}
 	if memo, ok := a.named["memo"]; ok {
 		b.Memo = memo
@@ -176,6 +180,30 @@ func (w *world) parseOp(words []string) Op {
 			KeyType: uint32(crypto.KeyEd25519), PublicKey: testKey(a.words[0]).public,
 			Power: w.number(a.named["power"]), Name: a.words[0],
 		}}
+		if operator, ok := a.named["operator"]; ok {
+			id := w.account(operator)
+			op.GetSetValidator().Operator = id[:]
+		}
+	case "set_node":
+		id := validatorNamed(a.words[0])
+		set := &SetNode{Validator: id[:], ServiceKey: testKey(a.named["key"]).public, Region: a.named["region"], Plane: a.named["plane"]}
+		if urls, ok := a.named["urls"]; ok {
+			set.Urls = strings.Split(urls, ",")
+		}
+		op.Kind = &Op_SetNode{SetNode: set}
+	case "approve_region":
+		id := validatorNamed(a.words[0])
+		op.Kind = &Op_ApproveRegion{ApproveRegion: &ApproveRegion{Validator: id[:], Region: a.named["region"]}}
+	case "prove_equivocation":
+		x, y := w.txs[a.words[0]], w.txs[a.words[1]]
+		if x == nil || y == nil {
+			w.t.Fatalf("%s: no transaction %q or %q", w.place, a.words[0], a.words[1])
+		}
+		op, _ = EvidenceFor(x, y)
+		if len(a.words) > 2 { // as no honest program writes it
+			m := op.GetProveEquivocation()
+			m.TxA, m.TxB = m.TxB, m.TxA
+		}
 	case "add", "set_add", "set_remove", "write_last", "write_multi":
 		op = w.parseMerging(words[0], a)
 	default:
@@ -186,6 +214,11 @@ func (w *world) parseOp(words []string) Op {
 		op.Actor = actor[:]
 	}
 	return op
+}
+
+// validatorNamed is the validator whose key has the name.
+func validatorNamed(name string) crypto.ValidatorID {
+	return crypto.ValidatorIDOf(crypto.KeyEd25519, testKey(name).public)
 }
 
 // parseMerging reads an operation that does not conflict. A dash is an empty value.

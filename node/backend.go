@@ -13,6 +13,7 @@ import (
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/ledger/store"
+	"github.com/tetradledger/tetrad/ledger/store/outbox"
 	"github.com/tetradledger/tetrad/rpc"
 )
 
@@ -21,9 +22,12 @@ type backend struct{ n *Node }
 
 var _ rpc.Backend = backend{}
 
-// Submit hands a client's transactions to the pool. A node that is catching up takes none: it would judge
-// them by old state, and nobody would hear of them before it is done.
+// Submit hands a client's transactions to the pool. A node that is cut off queues them or refuses them. One that
+// is catching up takes none: it would judge them by old state, and nobody would hear of them before it is done.
 func (b backend) Submit(ctx context.Context, raws [][]byte) []rpc.SubmitResult {
+	if state := b.n.reach.partition(); cut(state) {
+		return b.n.submitCut(ctx, raws, state)
+	}
 	out := make([]rpc.SubmitResult, len(raws))
 	if b.n.catchingUp() {
 		for i := range out {
@@ -39,16 +43,7 @@ func (b backend) Submit(ctx context.Context, raws [][]byte) []rpc.SubmitResult {
 
 // Outcome tells what became of a transaction.
 func (b backend) Outcome(ctx context.Context, id crypto.Hash, wait bool) (rpc.TxStatus, error) {
-	var outcome app.Outcome
-	var err error
-	if wait {
-		outcome, err = b.n.app.Wait(ctx, id)
-		if ctx.Err() != nil {
-			err = nil // what is known when the time is over is the answer
-		}
-	} else {
-		outcome, err = b.n.app.Outcome(id)
-	}
+	outcome, err := b.outcome(ctx, id, wait)
 	switch {
 	case errors.Is(err, app.ErrBusy):
 		return rpc.TxStatus{}, rpc.NewError(ledger.CodeRateLimited, "Too many callers are waiting at this node.")
@@ -60,8 +55,33 @@ func (b backend) Outcome(ctx context.Context, id crypto.Hash, wait bool) (rpc.Tx
 	switch outcome.Status {
 	case app.StatusCommitted, app.StatusFailed:
 		return rpc.DecidedStatus(outcome.Receipt), nil
-	default:
-		return rpc.TxStatus{TxID: id, Status: outcome.Status.String()}, nil
+	case app.StatusUnknown, app.StatusPending:
+		if status, ok := b.n.promised(id, outcome.Status == app.StatusPending); ok {
+			return status, nil
+		}
+	}
+	return rpc.TxStatus{TxID: id, Status: outcome.Status.String()}, nil
+}
+
+// outcome asks the application, and waits if that is wanted.
+func (b backend) outcome(ctx context.Context, id crypto.Hash, wait bool) (app.Outcome, error) {
+	if !wait {
+		return b.n.app.Outcome(id)
+	}
+	for {
+		outcome, err := b.n.app.Wait(ctx, id)
+		if ctx.Err() != nil {
+			return outcome, nil // what is known when the time is over is the answer
+		}
+		if err != nil || outcome.Status != app.StatusFailed {
+			return outcome, err
+		}
+		// A block may have refused the very bytes for now, such as the first one after a cut, whose time may be from
+		// before the cut. What the outbox keeps is offered again, so that this is not the end of it.
+		now, err := b.n.app.Outcome(id)
+		if _, final, kept := b.n.outbox.Find(id); err != nil || now.Status.Decided() || !kept || final.Status != outbox.Waiting {
+			return outcome, err
+		}
 	}
 }
 
@@ -83,6 +103,29 @@ func (b backend) Read(ctx context.Context, o rpc.ReadOptions) (rpc.Snapshot, err
 		return nil, heightError(o.Height, err)
 	}
 	return view, nil
+}
+
+// Pending opens the newest state, and lists what waits here to be merged into an entry.
+func (b backend) Pending(ctx context.Context, name ledger.EntryName, minHeight uint64) (rpc.Snapshot, []*ledger.Transaction, bool, error) {
+	if !b.n.app.Ready() {
+		return nil, nil, false, rpc.NewError(ledger.CodeSyncing, "The node has no state yet.")
+	}
+	if minHeight > 0 {
+		if err := b.n.app.WaitHeight(ctx, minHeight); err != nil {
+			return nil, nil, false, rpc.ErrBehind(minHeight, b.n.Height())
+		}
+	}
+	view, txs, all := b.n.app.Pending(name)
+	return view, txs, all, nil
+}
+
+// Equivocations are what the pool has seen.
+func (b backend) Equivocations(context.Context) ([][2]*ledger.Transaction, error) {
+	var out [][2]*ledger.Transaction
+	for _, e := range b.n.app.Equivocations() {
+		out = append(out, [2]*ledger.Transaction{e.A, e.B})
+	}
+	return out, nil
 }
 
 // heightError tells the caller which heights there are.

@@ -57,9 +57,11 @@ type MetricsConfig struct {
 	Listen string `mapstructure:"listen"`
 }
 
-// PlaneConfig reserves the port of the app plane, over which validators will attest reads to each other.
-// Nothing listens there yet; the key exists so that the port stays free and homes need no change later.
+// PlaneConfig is the app plane, over which validators' nodes tell each other how far they are, for strong reads.
 type PlaneConfig struct {
+	// Enabled switches it on. Without it this node serves no strong reads; it still attests over the HTTP API.
+	Enabled bool `mapstructure:"enabled"`
+	// Listen is the address of the node's libp2p host, over TCP. Others learn it from the ledger, not from here.
 	Listen string `mapstructure:"listen"`
 }
 
@@ -185,7 +187,7 @@ func Default(home, profile string) Config {
 		Profile:   profile,
 		API:       APIConfig{Listen: localAddress(BasePort, portAPI), ConnectionsMax: 1024},
 		Metrics:   MetricsConfig{Listen: localAddress(BasePort, portMetrics)},
-		Plane:     PlaneConfig{Listen: localAddress(BasePort, portPlane)},
+		Plane:     PlaneConfig{Enabled: true, Listen: localAddress(BasePort, portPlane)},
 		Peers:     PeersConfig{Allow: []string{}},
 		Blocks:    BlocksConfig{Idle: 250 * time.Millisecond},
 		Pool:      PoolConfig{TxsMax: 50_000, BytesMax: 64 << 20, LocalTxsMax: 12_500, AccountTxsMax: 3_125, VerifyWorkers: 1},

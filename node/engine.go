@@ -173,4 +173,6 @@ func engineFaults(c Config) []error {
 
 func (c Config) ledgerDir() string { return filepath.Join(c.Engine.DBDir(), "ledger") }
 
+func (c Config) outboxDir() string { return filepath.Join(c.Engine.DBDir(), "outbox") }
+
 func (c Config) snapshotsDir() string { return filepath.Join(c.Engine.DBDir(), "snapshots") }

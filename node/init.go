@@ -33,7 +33,7 @@ type Peer struct {
 }
 
 // homeFiles are what init writes below config/, in the order in which it looks for them.
-var homeFiles = []string{"priv_validator_key.json", "node_key.json", EngineFile, AppFile, "genesis.json"}
+var homeFiles = []string{"priv_validator_key.json", "node_key.json", ServiceKeyFile, EngineFile, AppFile, "genesis.json"}
 
 // Init makes a node's home and says who that node is. It refuses a home that holds any of a node's files:
 // overwriting a key would make a validator unable to vote, for good. When writing fails halfway, what was
@@ -56,17 +56,13 @@ func Init(home string, spec InitSpec) (Identity, error) {
 			return Identity{}, fmt.Errorf("look at %s: %w", path, err)
 		}
 	}
-	nodeKey, validatorKey, validatorState, id, err := newKeys()
+	files, id, err := newKeys()
 	if err != nil {
 		return Identity{}, err
 	}
-	files := []file{
-		{"config/node_key.json", nodeKey, 0o600},
-		{"config/priv_validator_key.json", validatorKey, 0o600},
-		{"data/priv_validator_state.json", validatorState, 0o600},
-		{"config/" + EngineFile, render(engineTemplate, spec), 0o644},
-		{"config/" + AppFile, render(appTemplate, spec), 0o644},
-	}
+	files = append(files,
+		file{"config/" + EngineFile, render(engineTemplate, spec), 0o644},
+		file{"config/" + AppFile, render(appTemplate, spec), 0o644})
 	if spec.ChainID != "" {
 		draft, err := genesis.Draft(genesis.Spec{ChainID: spec.ChainID, Time: time.Now().UTC().Truncate(time.Millisecond)})
 		if err != nil {
@@ -91,7 +87,18 @@ func ReadIdentity(home string) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	return identify(nodeKey.PrivKey, validator.Key.PrivKey)
+	id, err := identify(nodeKey.PrivKey, validator.Key.PrivKey)
+	if err != nil {
+		return Identity{}, err
+	}
+	service, err := loadServiceKey(filepath.Join(home, "config", ServiceKeyFile))
+	switch {
+	case err == nil:
+		id.Service = publicHalf(service)
+	case !errors.Is(err, fs.ErrNotExist):
+		return Identity{}, err
+	}
+	return id, nil
 }
 
 func (s InitSpec) check() error {

@@ -1,6 +1,10 @@
 package node
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,11 +21,12 @@ func TestInit(t *testing.T) {
 		t.Fatal(err)
 	}
 	read, err := ReadIdentity(dir)
-	if err != nil || read.NodeID != id.NodeID || read.PeerID != id.PeerID || !read.Validator.Equal(id.Validator) {
+	if err != nil || read.NodeID != id.NodeID || read.PeerID != id.PeerID || !read.Validator.Equal(id.Validator) ||
+		len(id.Service.Bytes) == 0 || !read.Service.Equal(id.Service) {
 		t.Errorf("identity read back is %v, %v; written was %v", read, err, id)
 	}
 	for name, mode := range map[string]os.FileMode{
-		"config/node_key.json": 0o600, "config/priv_validator_key.json": 0o600, "data/priv_validator_state.json": 0o600,
+		"config/node_key.json": 0o600, "config/priv_validator_key.json": 0o600, "config/service_key.json": 0o600, "data/priv_validator_state.json": 0o600,
 		"config/app.toml": 0o644, "config/config.toml": 0o644, "config/genesis.json": 0o644,
 	} {
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -151,10 +156,43 @@ func TestTestnet(t *testing.T) {
 	}
 }
 
+// TestTestnetRegistersNodes: each validator has an operator whose key is in the client's home, a service key that its
+// home holds, and its addresses and region.
+func TestTestnetRegistersNodes(t *testing.T) {
+	regions := []string{"eu/de", "us"}
+	layout, err := Testnet(TestnetSpec{Dir: filepath.Join(t.TempDir(), "net"), Validators: 2, BasePort: 41000, Regions: regions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := readGenesis(filepath.Join(layout.Nodes[0].Home, "config", "genesis.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := crypto.OpenKeyring(filepath.Join(layout.ClientHome, "keys"), crypto.KindTest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range doc.Validators {
+		id, err := ReadIdentity(layout.Nodes[i].Home)
+		if err != nil || !bytes.Equal(id.Service.Bytes, v.Node.ServiceKey) {
+			t.Errorf("service key of node %d: %x, %v; registered is %x", i, id.Service.Bytes, err, v.Node.ServiceKey)
+		}
+		operator, err := ring.Get(fmt.Sprintf("operator%d", i))
+		if err != nil || operator.Address != v.Operator {
+			t.Errorf("operator of node %d: %v, %v; registered is %s", i, operator, err, v.Operator)
+		}
+		n := v.Node
+		if n.Region != regions[i] || len(n.URLs) != 1 || n.URLs[0] != layout.Nodes[i].API || n.Plane != fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", 41003+10*i) {
+			t.Errorf("node %d is registered as %+v", i, n)
+		}
+	}
+}
+
 func TestTestnetRefuses(t *testing.T) {
 	for name, spec := range map[string]TestnetSpec{
 		"no directory": {}, "too many": {Dir: "d", Validators: 101}, "ports": {Dir: "d", BasePort: 65502},
 		"account": {Dir: "d", Accounts: []string{"Not A Name"}}, "twice": {Dir: "d", Accounts: []string{"a", "a"}},
+		"regions": {Dir: "d", Regions: []string{"eu", "us"}}, "region": {Dir: "d", Validators: 1, Regions: []string{"EU"}},
 		"chain": {Dir: "d", ChainID: strings.Repeat("x", 51)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,5 +264,58 @@ func TestValidatorState(t *testing.T) {
 	}
 	if _, err := loadValidator(key, state, false); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("readable key: %v", err)
+	}
+}
+
+// TestServiceKey: a home without one says so, and a key that others can read or that is none is refused.
+func TestServiceKey(t *testing.T) {
+	dir := home(t, InitSpec{})
+	path := filepath.Join(dir, "config", ServiceKeyFile)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadServiceKey(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("readable key: %v", err)
+	}
+	if _, err := ReadIdentity(dir); err == nil {
+		t.Error("a home with a readable key has an identity")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadServiceKey(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no key: %v", err)
+	}
+	if id, err := ReadIdentity(dir); err != nil || len(id.Service.Bytes) > 0 {
+		t.Errorf("identity without one: %+v, %v", id, err)
+	}
+	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadServiceKey(path); err == nil || !strings.Contains(err.Error(), "is not a service key") {
+		t.Errorf("no key in it: %v", err)
+	}
+}
+
+// TestNewServiceKey: the new key is another one, the old one is kept, and where there is no home none is made.
+func TestNewServiceKey(t *testing.T) {
+	dir := home(t, InitSpec{})
+	before, err := ReadServiceKey(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := NewServiceKey(dir)
+	if err != nil || after.Equal(before) {
+		t.Fatalf("%s after %s: %v", after, before, err)
+	}
+	if read, err := ReadServiceKey(dir); err != nil || !read.Equal(after) {
+		t.Errorf("read back: %s, %v", read, err)
+	}
+	old, err := loadServiceKey(filepath.Join(dir, "config", ServiceKeyFile+".old"))
+	if err != nil || !publicHalf(old).Equal(before) {
+		t.Errorf("the old one: %v", err)
+	}
+	if _, err := NewServiceKey(filepath.Join(dir, "elsewhere")); err == nil {
+		t.Error("a key without a home")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	cmtcrypto "github.com/cometbft/cometbft/crypto"
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
@@ -21,6 +22,7 @@ type Identity struct {
 	NodeID    string           // classic transport: 40 hex digits
 	PeerID    string           // libp2p: 12D3Koo...
 	Validator crypto.PublicKey // consensus key
+	Service   crypto.PublicKey // for what the node signs outside consensus; zero where the home has no such key
 }
 
 // loadNodeKey reads the key that names this node to its peers.
@@ -34,6 +36,56 @@ func loadNodeKey(path string) (*cmtp2p.NodeKey, error) {
 		return nil, fmt.Errorf("%s is not a node key: %w", path, errOr(err, "it holds no private key"))
 	}
 	return key, nil
+}
+
+// ServiceKeyFile, below config/, holds the key for what the node signs outside consensus, in the form of
+// node_key.json. Its public half is registered on the ledger.
+const ServiceKeyFile = "service_key.json"
+
+// loadServiceKey reads that key. The error is fs.ErrNotExist where a home has none.
+func loadServiceKey(path string) (cmtcrypto.PrivKey, error) {
+	data, err := readSecret(path, "service key")
+	if err != nil {
+		return nil, err
+	}
+	key := new(cmtp2p.NodeKey)
+	if err := cmtjson.Unmarshal(data, key); err != nil || key.PrivKey == nil {
+		return nil, fmt.Errorf("%s is not a service key: %w", path, errOr(err, "it holds no private key"))
+	}
+	if key.PrivKey.Type() != cmted25519.KeyType {
+		return nil, fmt.Errorf("%s holds a key of type %s; service keys are ed25519", path, key.PrivKey.Type())
+	}
+	return key.PrivKey, nil
+}
+
+// ReadServiceKey is the public half of the service key in a node's home.
+func ReadServiceKey(home string) (crypto.PublicKey, error) {
+	key, err := loadServiceKey(filepath.Join(home, "config", ServiceKeyFile))
+	if err != nil {
+		return crypto.PublicKey{}, err
+	}
+	return publicHalf(key), nil
+}
+
+// NewServiceKey makes a new service key in a node's home and keeps the old one beside it, under the same name with
+// ".old". The old one is renamed first: after a crash in between, the node has none and says so.
+func NewServiceKey(home string) (crypto.PublicKey, error) {
+	path := filepath.Join(home, "config", ServiceKeyFile)
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return crypto.PublicKey{}, fmt.Errorf("%s is no node's home: %w", home, err)
+	}
+	key := cmted25519.GenPrivKey()
+	data, err := cmtjson.MarshalIndent(&cmtp2p.NodeKey{PrivKey: key}, "", "  ")
+	if err != nil {
+		return crypto.PublicKey{}, fmt.Errorf("write the service key: %w", err)
+	}
+	if err := os.Rename(path, path+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return crypto.PublicKey{}, fmt.Errorf("keep the old service key: %w", err)
+	}
+	if err := writeNew(path, data, 0o600); err != nil {
+		return crypto.PublicKey{}, fmt.Errorf("write %s: %w", path, err)
+	}
+	return publicHalf(key), nil
 }
 
 // loadValidator reads the validator's key and what it signed last. CometBFT's own loader ends the process
@@ -116,25 +168,39 @@ func identify(nodeKey, validatorKey cmtcrypto.PrivKey) (Identity, error) {
 	return Identity{
 		NodeID:    string(cmtp2p.PubKeyToID(nodeKey.PubKey())),
 		PeerID:    peerID.String(),
-		Validator: crypto.PublicKey{Type: crypto.KeyEd25519, Bytes: validatorKey.PubKey().Bytes()},
+		Validator: publicHalf(validatorKey),
 	}, nil
 }
 
-// newKeys makes a node's two keys and the files that hold them.
-func newKeys() (nodeFile, validatorFile, stateFile []byte, id Identity, err error) {
-	nodeKey, validatorKey := cmted25519.GenPrivKey(), cmted25519.GenPrivKey()
-	if id, err = identify(nodeKey, validatorKey); err != nil {
-		return nil, nil, nil, id, err
+// publicHalf is the public key of an ed25519 key, as the ledger knows it.
+func publicHalf(key cmtcrypto.PrivKey) crypto.PublicKey {
+	return crypto.PublicKey{Type: crypto.KeyEd25519, Bytes: key.PubKey().Bytes()}
+}
+
+// newKeys makes a node's keys and the files that hold them.
+func newKeys() ([]file, Identity, error) {
+	nodeKey, validatorKey, serviceKey := cmted25519.GenPrivKey(), cmted25519.GenPrivKey(), cmted25519.GenPrivKey()
+	id, err := identify(nodeKey, validatorKey)
+	if err != nil {
+		return nil, id, err
 	}
+	id.Service = publicHalf(serviceKey)
 	validator := cmtprivval.NewFilePV(validatorKey, "", "")
-	if nodeFile, err = cmtjson.MarshalIndent(&cmtp2p.NodeKey{PrivKey: nodeKey}, "", "  "); err != nil {
-		return nil, nil, nil, id, fmt.Errorf("write the node key: %w", err)
+	var files []file
+	for _, one := range []struct {
+		path string
+		says any
+	}{
+		{"config/node_key.json", &cmtp2p.NodeKey{PrivKey: nodeKey}},
+		{"config/priv_validator_key.json", validator.Key},
+		{"config/" + ServiceKeyFile, &cmtp2p.NodeKey{PrivKey: serviceKey}},
+		{"data/priv_validator_state.json", &validator.LastSignState},
+	} {
+		data, err := cmtjson.MarshalIndent(one.says, "", "  ")
+		if err != nil {
+			return nil, id, fmt.Errorf("write %s: %w", one.path, err)
+		}
+		files = append(files, file{one.path, data, 0o600})
 	}
-	if validatorFile, err = cmtjson.MarshalIndent(validator.Key, "", "  "); err != nil {
-		return nil, nil, nil, id, fmt.Errorf("write the validator key: %w", err)
-	}
-	if stateFile, err = cmtjson.MarshalIndent(&validator.LastSignState, "", "  "); err != nil {
-		return nil, nil, nil, id, fmt.Errorf("write the validator's state: %w", err)
-	}
-	return nodeFile, validatorFile, stateFile, id, nil
+	return files, id, nil
 }

@@ -17,6 +17,11 @@ import (
 // if that takes longer: with libp2p CometBFT first waits for peers that may be away, and a network may begin
 // in the future. What goes wrong later ends the node: see Done. Start is called once.
 func (n *Node) Start() error {
+	if n.plane != nil {
+		if err := n.plane.Start(); err != nil {
+			return err
+		}
+	}
 	n.serve("http api", func() error { return n.api.Serve(n.apiListener) })
 	if n.metricsListener != nil {
 		n.serve("metrics", func() error { return n.metricsServer.Serve(n.metricsListener) })
@@ -26,6 +31,9 @@ func (n *Node) Start() error {
 	}
 	n.work(func() { n.places.run(n.running, n.engine.BlockStore()) })
 	n.work(n.supervise)
+	n.work(n.watchReach)
+	n.work(n.passOn)
+	n.work(n.watchRoster)
 	if n.syncing.Load() {
 		n.work(n.watchSync)
 	}
@@ -81,6 +89,9 @@ func (n *Node) runEngine() {
 	n.starting.Store(false)
 	log := n.log.With("module", "peers")
 	n.work(func() { evict(n.running, n.engine.Switch(), n.allowed, log) })
+	if !n.config.Engine.P2P.LibP2PEnabled() {
+		n.work(n.redial)
+	}
 }
 
 // startEngine calls CometBFT's Start, which reads its log of the height under way, and executes what that decides. It
@@ -164,6 +175,9 @@ func (n *Node) stop() error {
 		}
 	}
 	var errs []error
+	if n.closePlane != nil {
+		errs = append(errs, n.closePlane()) // it reads CometBFT's blocks
+	}
 	if n.engine.IsRunning() && !n.halfUp { // of a half of it nothing can be waited for
 		errs = append(errs, n.engine.Stop())
 	}
@@ -177,6 +191,9 @@ func (n *Node) stop() error {
 // close closes what New opened, in reverse order, also after New got only half way.
 func (n *Node) close() error {
 	var errs []error
+	if n.closePlane != nil {
+		errs = append(errs, n.closePlane())
+	}
 	if n.engine != nil {
 		errs = append(errs, n.engine.ProxyApp().Stop())
 	}
@@ -196,6 +213,9 @@ func (n *Node) close() error {
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
+	}
+	if n.outbox != nil {
+		errs = append(errs, n.outbox.Close())
 	}
 	if n.lock != nil {
 		errs = append(errs, n.lock.release())

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/tetradledger/tetrad/app"
 	"github.com/tetradledger/tetrad/ledger"
+	"github.com/tetradledger/tetrad/ledger/store/outbox"
+	"github.com/tetradledger/tetrad/rpc"
 )
 
 // namespace begins the names of our metrics; CometBFT's begin with cometbft.
@@ -40,6 +43,7 @@ type metrics struct {
 	verifying prometheus.Counter
 	refused   *prometheus.CounterVec // by slug
 	proposed  prometheus.Counter
+	outbox    *prometheus.CounterVec   // by outcome
 	requests  *prometheus.HistogramVec // by method, route and status
 }
 
@@ -77,23 +81,46 @@ func newMetrics(chainID, moniker string) *metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "refused_total", Help: "Transactions that were not let into the pool.", ConstLabels: labels,
 		}, []string{"reason"}),
+		outbox: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "outbox_total", Help: "Transactions queued while the node was cut off, and what became of them.", ConstLabels: labels,
+		}, []string{"outcome"}),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "http_request_seconds", Help: "Answers of the HTTP API.", ConstLabels: labels,
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
 		}, []string{"method", "route", "status"}),
 	}
 	m.registry.MustRegister(m.height, m.txs, m.blockTxs, m.decoding, m.execution, m.tree, m.storing,
-		m.verified, m.bad, m.verifying, m.proposed, m.refused, m.requests)
+		m.verified, m.bad, m.verifying, m.proposed, m.refused, m.outbox, m.requests)
 	return m
 }
 
-// watch adds what is asked at scrape time.
-func (m *metrics) watch(a *app.App, chainID, moniker string) {
-	labels := prometheus.Labels{"chain_id": chainID, "node": moniker}
-	gauge := func(name, help string, value func() float64) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels}, value))
+// gauge adds a figure that is asked for at each scrape.
+func (m *metrics) gauge(chainID, moniker, name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: name, Help: help, ConstLabels: prometheus.Labels{"chain_id": chainID, "node": moniker},
+	}, value))
+}
+
+// watchNetwork adds what the node sees of the network, and what it keeps for it.
+func (m *metrics) watchNetwork(r *reach, box *outbox.Outbox, chainID, moniker string) {
+	for _, state := range []string{rpc.PartitionOK, rpc.PartitionSuspect, rpc.PartitionMinority, rpc.PartitionStalled} {
+		m.gauge(chainID, moniker, "partition_"+state, "1 while this is the node's state.", func() float64 {
+			if r.partition() == state {
+				return 1
+			}
+			return 0
+		})
 	}
+	m.gauge(chainID, moniker, "reachable_power", "Voting power of the node and of the validators it hears from.",
+		func() float64 { return float64(r.reachable.Load()) })
+	m.gauge(chainID, moniker, "total_power", "Voting power of all validators.", func() float64 { return float64(r.total.Load()) })
+	m.gauge(chainID, moniker, "outbox_transactions", "Transactions kept to be passed on.", func() float64 { return float64(box.Stats().Txs) })
+	m.gauge(chainID, moniker, "outbox_bytes", "Bytes of the transactions kept to be passed on.", func() float64 { return float64(box.Stats().Bytes) })
+}
+
+// watch adds what is asked of the application at scrape time.
+func (m *metrics) watch(a *app.App, chainID, moniker string) {
+	gauge := func(name, help string, value func() float64) { m.gauge(chainID, moniker, name, help, value) }
 	gauge("pool_transactions", "Transactions waiting for a block.", func() float64 { return float64(a.PoolStats().Txs) })
 	gauge("pool_bytes", "Bytes of the transactions waiting for a block.", func() float64 { return float64(a.PoolStats().Bytes) })
 	gauge("pool_queued", "Transactions waiting to be verified.", func() float64 { return float64(a.PoolStats().Queued) })
@@ -129,6 +156,29 @@ func (m *metrics) Committed(b app.BlockStats) {
 	m.execution.Observe(b.Execute.Seconds())
 	m.tree.Observe(b.Stage.Seconds())
 	m.storing.Observe(b.Commit.Seconds())
+}
+
+// watchStrong adds what strong reads and the app plane have to show.
+func (m *metrics) watchStrong(n *Node) {
+	labels := prometheus.Labels{"chain_id": n.doc.ChainID, "node": n.config.Engine.Moniker}
+	gauge := func(name, help string, value func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels}, value))
+	}
+	counter := func(name, result, help string, value func() uint64) {
+		o := prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: maps.Clone(labels)}
+		if result != "" {
+			o.ConstLabels["result"] = result
+		}
+		m.registry.MustRegister(prometheus.NewCounterFunc(o, func() float64 { return float64(value()) }))
+	}
+	const reads, help = "strong_reads_total", "Strong reads: answered at once, after waiting for a block, or refused for want of a quorum."
+	counter(reads, "fast", help, n.strong.fast.Load)
+	counter(reads, "slow", help, n.strong.slow.Load)
+	counter(reads, "refused", help, n.strong.failed.Load)
+	gauge("strong_fast_path_ratio", "Share of the answered strong reads that did not have to wait for a block.", n.strong.fastRatio)
+	gauge("plane_peers", "Validators' nodes connected over the app plane.", func() float64 { return float64(n.planePeers()) })
+	counter("plane_refused_total", "", "Connections to the app plane refused to hosts that the ledger does not name.", n.planeRefused)
 }
 
 // answered takes in one request of the HTTP API.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,8 +36,8 @@ type network struct {
 	nonce  uint64
 }
 
-// newNetwork writes a network on free ports and starts it.
-func newNetwork(t *testing.T, validators int, libp2p bool) *network {
+// newNetwork writes a network on free ports and starts it, or only the nodes that are named.
+func newNetwork(t *testing.T, validators int, libp2p bool, only ...int) *network {
 	t.Helper()
 	layout, err := Testnet(TestnetSpec{
 		Dir: filepath.Join(t.TempDir(), "net"), Validators: validators, BasePort: freePorts(t, validators), ChainID: "test", LibP2P: libp2p,
@@ -51,7 +52,9 @@ func newNetwork(t *testing.T, validators int, libp2p bool) *network {
 		}
 	})
 	for i := range n.nodes {
-		n.start(i, nil)
+		if len(only) == 0 || slices.Contains(only, i) {
+			n.start(i, nil)
+		}
 	}
 	return n
 }
@@ -209,18 +212,23 @@ func (n *network) describe() string {
 
 // transfer makes a signed transfer of one cent from alice to bob.
 func (n *network) transfer() []byte {
+	bob, asset := crypto.DevKey("bob").Public().Address(), ledger.AssetIDOf("usd")
+	return n.operation("alice", ledger.Op{Kind: &ledger.Op_Transfer{Transfer: &ledger.Transfer{
+		To: bob[:], Asset: asset[:], Amount: ledger.Amount{Lo: 1}.Bytes(),
+	}}})
+}
+
+// operation makes a signed transaction of one operation.
+func (n *network) operation(by string, op ledger.Op) []byte {
 	n.nonce++
-	alice := crypto.DevKey("alice")
-	bob := crypto.DevKey("bob").Public().Address()
-	from, asset := alice.Public().Address(), ledger.AssetIDOf("usd")
+	key := crypto.DevKey(by)
+	from := key.Public().Address()
 	nonce := make([]byte, ledger.NonceLen)
 	nonce[0], nonce[1] = byte(n.nonce>>8), byte(n.nonce)
 	body := ledger.Body{
 		Version: 1, ChainId: n.layout.ChainID, Actor: from[:], Nonce: nonce,
 		ValidUntilMs: uint64(time.Now().Add(soon).UnixMilli()),
-		Ops: []ledger.Op{{Kind: &ledger.Op_Transfer{Transfer: &ledger.Transfer{
-			To: bob[:], Asset: asset[:], Amount: ledger.Amount{Lo: 1}.Bytes(),
-		}}}},
+		Ops:          []ledger.Op{op},
 	}
 	raw, err := body.Marshal()
 	if err != nil {
@@ -228,7 +236,7 @@ func (n *network) transfer() []byte {
 	}
 	message := crypto.SignBytes(crypto.TagTx, n.layout.GenesisHash, crypto.Sum(raw))
 	tx := ledger.Tx{Body: raw, Sigs: []ledger.Sig{{
-		KeyType: uint32(crypto.KeyEd25519), PublicKey: alice.Public().Bytes, Signature: alice.Sign(message[:]),
+		KeyType: uint32(crypto.KeyEd25519), PublicKey: key.Public().Bytes, Signature: key.Sign(message[:]),
 	}}}
 	out, err := tx.Marshal()
 	if err != nil {
@@ -240,9 +248,20 @@ func (n *network) transfer() []byte {
 // submit hands a transfer to a node and returns its id.
 func (n *network) submit(i int) crypto.Hash {
 	n.t.Helper()
+	return n.hand(i, n.transfer())
+}
+
+// send hands a transaction of one operation to node 0.
+func (n *network) send(by string, op ledger.Op) crypto.Hash {
+	n.t.Helper()
+	return n.hand(0, n.operation(by, op))
+}
+
+// hand hands a transaction to a node until it takes it.
+func (n *network) hand(i int, raw []byte) crypto.Hash {
+	n.t.Helper()
 	var id crypto.Hash
-	raw := n.transfer()
-	n.until(fmt.Sprintf("node %d takes a transfer", i), func() bool {
+	n.until(fmt.Sprintf("node %d takes a transaction", i), func() bool {
 		result := backend{n.nodes[i]}.Submit(context.Background(), [][]byte{raw})[0]
 		if result.Code != ledger.CodeOK && !result.Code.Info().Retryable {
 			n.t.Fatalf("node %d refuses: %v %s", i, result.Code, result.Detail)

@@ -21,6 +21,8 @@ import (
 	"github.com/tetradledger/tetrad/app"
 	"github.com/tetradledger/tetrad/genesis"
 	"github.com/tetradledger/tetrad/ledger/store"
+	"github.com/tetradledger/tetrad/ledger/store/outbox"
+	"github.com/tetradledger/tetrad/node/plane"
 	"github.com/tetradledger/tetrad/rpc"
 )
 
@@ -64,6 +66,12 @@ type Node struct {
 	validator *cmtprivval.FilePV
 	store     *store.Store
 	app       *app.App
+	outbox    *outbox.Outbox
+	reach     *reach
+	pledges   pledges
+	service   *service
+	plane     *plane.Plane // nil where it is switched off, or there is no service key
+	strong    *strongReads
 	places    *locator
 	engine    *cmtnode.Node
 	databases []*closableDB // CometBFT's
@@ -74,6 +82,8 @@ type Node struct {
 	dog       *watchdog
 	turns     *turns
 	retention retention
+
+	closePlane func() error // nil where there is no plane; may be called more than once
 
 	apiListener     net.Listener
 	api             *http.Server
@@ -109,13 +119,13 @@ func New(c Config, log *slog.Logger, opts ...Option) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	n := &Node{config: c, log: log, born: time.Now(), dog: newWatchdog(), up: make(chan struct{}), done: make(chan struct{})}
+	n := &Node{config: c, log: log, born: time.Now(), dog: newWatchdog(), reach: newReach(time.Now()), up: make(chan struct{}), done: make(chan struct{})}
 	for _, o := range opts {
 		o(&n.options)
 	}
 	n.running, n.cancel = context.WithCancel(context.Background())
 	n.starting.Store(true)
-	for _, step := range []func() error{n.openHome, n.openPorts, n.openStateSync, n.openLedger, n.openEngine, n.openServers} {
+	for _, step := range []func() error{n.openHome, n.openPorts, n.openStateSync, n.openLedger, n.openEngine, n.openPlane, n.openServers} {
 		if err := step(); err != nil {
 			n.cancel()
 			return nil, errors.Join(err, n.close())

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/tetradledger/tetrad/rpc"
 )
 
 // testnetConfig is the configuration of node 0 of a network that is written but not started.
@@ -165,26 +163,6 @@ func TestLag(t *testing.T) {
 	} {
 		if got := lag(c.own, c.peers); got != c.want {
 			t.Errorf("lag of %d behind %v is %d, want %d", c.own, c.peers, got, c.want)
-		}
-	}
-}
-
-func TestPartition(t *testing.T) {
-	const limit = 3 * time.Second
-	for _, c := range []struct {
-		age               time.Duration
-		peers, validators int
-		want              string
-	}{
-		{limit - 1, 0, 4, rpc.PartitionOK}, // blocks come, whoever is connected
-		{limit, 3, 4, rpc.PartitionSuspect},
-		{limit, 2, 4, rpc.PartitionSuspect},
-		{limit, 1, 4, rpc.PartitionMinority},
-		{limit, 4, 7, rpc.PartitionSuspect},
-		{limit, 3, 7, rpc.PartitionMinority},
-	} {
-		if got := partition(c.age, limit, c.peers, c.validators); got != c.want {
-			t.Errorf("%+v: %s", c, got)
 		}
 	}
 }

@@ -94,6 +94,11 @@ func (n *Node) openPorts() error {
 			return err
 		}
 	}
+	if n.config.Plane.Enabled {
+		if err := probe("plane.listen in app.toml", "tcp", n.config.Plane.Listen); err != nil {
+			return err
+		}
+	}
 	if n.config.Metrics.Listen == "" {
 		return nil
 	}
@@ -138,7 +143,11 @@ func (n *Node) openLedger() error {
 	if err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
+	if err := n.openOutbox(); err != nil {
+		return err
+	}
 	n.metrics.watch(n.app, n.doc.ChainID, c.Engine.Moniker)
+	n.metrics.watchNetwork(n.reach, n.outbox, n.doc.ChainID, c.Engine.Moniker)
 	if n.places, err = openLocator(c.Engine, n.log.With("module", "index")); err != nil {
 		return err
 	}
@@ -174,6 +183,9 @@ func (n *Node) openEngine() error {
 	if wrap := n.options.parts.Signer; wrap != nil {
 		signer = wrap(signer)
 	}
+	head, _ := n.app.Head()
+	n.pledges.begin(n.validator.LastSignState, n.options.parts.Signer != nil, head.Height)
+	signer = pledging{signer, &n.pledges}
 	// CometBFT's own RPC server stays off: ours serves its handlers (engineRPC). The consensus part must be
 	// the very one turns holds.
 	engine := *n.config.Engine

@@ -45,7 +45,11 @@ func (b backend) Status(context.Context) (rpc.Status, error) {
 		}
 	}
 	out.Lag = lag(out.Height, heights)
-	out.Partition = partition(time.Duration(out.BlockAgeMS)*time.Millisecond, n.config.suspectAfter(), out.Peers, out.Validators)
+	out.Partition = n.reach.partition()
+	out.Reachable, out.TotalPower = n.reach.reachable.Load(), n.reach.total.Load()
+	waiting := n.outbox.Stats()
+	out.OutboxTxs, out.OutboxBytes = waiting.Txs, int64(waiting.Bytes)
+	out.NotAttesting, out.PlanePeers = nodeSource{n}.unfit(), n.planePeers()
 	pool := n.app.PoolStats()
 	out.PoolTxs, out.PoolBytes = pool.Txs, int64(pool.Bytes)
 	out.CPUSeconds, out.RSSBytes = usage()
@@ -105,25 +109,6 @@ func lag(own uint64, peers []uint64) uint64 {
 		return 0
 	}
 	return reached - own
-}
-
-// partition judges by the age of the newest block. Without new blocks, the number of connected nodes tells a
-// minority from a network that is merely slow; it is a count of nodes, taken for validators of equal power.
-func partition(age, suspectAfter time.Duration, peers, validators int) string {
-	switch {
-	case age < suspectAfter:
-		return rpc.PartitionOK
-	case 3*(peers+1) <= 2*validators:
-		return rpc.PartitionMinority
-	default:
-		return rpc.PartitionSuspect
-	}
-}
-
-// suspectAfter is an age of the newest block that a healthy network does not reach: several proposers in a
-// row would have to be away.
-func (c Config) suspectAfter() time.Duration {
-	return c.Blocks.Idle + 4*(c.Engine.Consensus.TimeoutPropose+c.Engine.Consensus.TimeoutPrecommit)
 }
 
 // validatorCount counts the validators with power.

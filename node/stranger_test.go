@@ -94,11 +94,11 @@ func peersOfNode(n *Node) []cmtp2p.ID {
 }
 
 func TestAllowList(t *testing.T) {
-	_, _, _, a, err := newKeys()
+	_, a, err := newKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, _, b, err := newKeys()
+	_, b, err := newKeys()
 	if err != nil {
 		t.Fatal(err)
 	}

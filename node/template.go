@@ -53,7 +53,9 @@ listen = {{ quote (local .BasePort 2) }}
 # connections_max = 1024
 
 [plane]
-# Reserved for validators' attestations to each other; nothing listens here yet.
+# Where validators' nodes tell each other how far they are, for strong reads (libp2p over TCP). Only nodes that the
+# ledger records with a service key get in.
+# enabled = true
 listen = {{ quote (local .BasePort 3) }}
 
 [metrics]

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/genesis"
+	"github.com/tetradledger/tetrad/ledger"
 )
 
 // TestnetSpec describes a network of validators on this machine. Zero fields take the values in brackets.
@@ -23,8 +24,10 @@ type TestnetSpec struct {
 	Accounts   []string // funded accounts with development keys [alice, bob, carol, dave]
 	Bench      []genesis.Bench
 	Profile    string // [lan]
-	LibP2P     bool   // the transport to begin with
-	Time       time.Time
+	// Regions are those of the validators, one for each, or none.
+	Regions []string
+	LibP2P  bool // the transport to begin with
+	Time    time.Time
 }
 
 // TestnetNode is one validator of a testnet that was written.
@@ -141,6 +144,14 @@ func (s TestnetSpec) check() error {
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty: a network of its own needs a directory of its own", s.Dir)
 	}
+	if len(s.Regions) > 0 && len(s.Regions) != s.Validators {
+		return fmt.Errorf("%d regions for %d validators: name one for each", len(s.Regions), s.Validators)
+	}
+	for _, region := range s.Regions {
+		if r := ledger.CheckRegion(region); r != nil {
+			return errors.New(r.Detail)
+		}
+	}
 	seen := map[string]bool{}
 	for _, name := range s.Accounts {
 		if err := crypto.CheckKeyName(name); err != nil {
@@ -194,7 +205,7 @@ func (s TestnetSpec) write(dir string) (TestnetLayout, error) {
 func (s TestnetSpec) members() ([]member, error) {
 	members := make([]member, s.Validators)
 	for i := range members {
-		nodeKey, validatorKey, validatorState, id, err := newKeys()
+		files, id, err := newKeys()
 		if err != nil {
 			return nil, err
 		}
@@ -204,11 +215,7 @@ func (s TestnetSpec) members() ([]member, error) {
 				Identity: id, Home: filepath.Join(s.Dir, moniker), Moniker: moniker, BasePort: port,
 				API: "http://" + localAddress(port, portAPI),
 			},
-			files: []file{
-				{"config/node_key.json", nodeKey, 0o600},
-				{"config/priv_validator_key.json", validatorKey, 0o600},
-				{"data/priv_validator_state.json", validatorState, 0o600},
-			},
+			files: files,
 		}
 	}
 	return members, nil
@@ -229,8 +236,19 @@ const validatorPower = 10
 
 func (s TestnetSpec) genesis(members []member) ([]byte, error) {
 	var validators []genesis.Validator
-	for _, m := range members {
-		validators = append(validators, genesis.Validator{Name: m.node.Moniker, Key: m.node.Validator, Power: validatorPower})
+	for i, m := range members {
+		v := genesis.Validator{
+			Name: m.node.Moniker, Key: m.node.Validator, Power: validatorPower,
+			Operator: crypto.DevKey(operatorName(i)).Public().Address(),
+			Node: genesis.Node{
+				ServiceKey: m.node.Service.Bytes, URLs: []string{m.node.API},
+				Plane: fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", m.node.BasePort+portPlane),
+			},
+		}
+		if len(s.Regions) > 0 {
+			v.Node.Region = s.Regions[i]
+		}
+		validators = append(validators, v)
 	}
 	spec := genesis.DevSpec(s.ChainID, s.Time, validators, s.Accounts...)
 	spec.Bench = s.Bench
@@ -241,13 +259,19 @@ func (s TestnetSpec) genesis(members []member) ([]byte, error) {
 	return document, nil
 }
 
-// writeClient makes a client's home with the keys of the funded accounts and of the issuer.
+// operatorName is the name of the key that operates a testnet's validator.
+func operatorName(i int) string { return fmt.Sprintf("operator%d", i) }
+
+// writeClient makes a client's home with the keys of the funded accounts, of the issuer and of the operators.
 func (s TestnetSpec) writeClient(dir string, layout TestnetLayout) error {
 	ring, err := crypto.OpenKeyring(filepath.Join(dir, "keys"), crypto.KindTest)
 	if err != nil {
 		return fmt.Errorf("make the keyring: %w", err)
 	}
 	names := append([]string{genesis.DevIssuer}, s.Accounts...)
+	for i := range layout.Nodes {
+		names = append(names, operatorName(i))
+	}
 	added := map[string]bool{}
 	for _, name := range names {
 		if added[name] {

@@ -22,32 +22,42 @@ const (
 	PathReady        = "/v1/ready"
 	PathLive         = "/v1/live"
 	PathErrors       = "/v1/errors"
+
+	PathEquivocations = "/v1/equivocations"
+	PathEvents        = "/v1/events"
 )
 
 // The headers of the API. A read's request may say how fresh the answer must be, and every answer says who
 // gave it and what it rests on.
 const (
-	HeaderConsistency = "X-Tetrad-Consistency" // request: eventual or session
+	HeaderConsistency = "X-Tetrad-Consistency" // request: eventual, session, bounded, strong, or several with + between them
 	HeaderMinHeight   = "X-Tetrad-Min-Height"  // request: wait until the node has this height
-	HeaderMaxAge      = "X-Tetrad-Max-Age"     // request: of bounded reads, which are not served yet
+	HeaderMaxAge      = "X-Tetrad-Max-Age"     // request: refuse a state older than this, such as 2s
+	HeaderRequire     = "X-Tetrad-Require"     // request: ready, to be refused with 503 unless /v1/ready says 200
 	HeaderNode        = "X-Tetrad-Node"        // the moniker of the node that answered
 	HeaderHeight      = "X-Tetrad-Height"      // the height at which the answer holds
 	HeaderAgeMS       = "X-Tetrad-Age-Ms"      // how long ago that height's block was made
 	HeaderToken       = "X-Tetrad-Token"       // what to send as X-Tetrad-Min-Height to see at least as much elsewhere
-	HeaderPartition   = "X-Tetrad-Partition"   // ok, suspect or minority
+	HeaderPartition   = "X-Tetrad-Partition"   // ok, suspect, minority or stalled
 	HeaderTrust       = "X-Tetrad-Trust"       // what the answer rests on: node, or proof if it carries one
 )
+
+// requireReady is what HeaderRequire may say.
+const requireReady = "ready"
 
 // Consistency levels of reads.
 const (
 	ConsistencyEventual = "eventual" // some committed state, never a torn one
 	ConsistencySession  = "session"  // not older than X-Tetrad-Min-Height
+	ConsistencyBounded  = "bounded"  // not older than X-Tetrad-Max-Age
+	ConsistencyStrong   = "strong"   // everything that was committed before the read began
 )
 
 // What may have become of a transaction.
 const (
 	StatusUnknown   = "unknown"    // this node has neither seen it nor a reason why it cannot come any more
 	StatusPending   = "pending"    // accepted here, not in a block yet
+	StatusQueued    = "queued"     // kept on disk here and passed on, while too little voting power is reachable for blocks
 	StatusCommitted = "committed"  // in a block, and its operations are done
 	StatusFailed    = "failed"     // in a block, and without effect: code says why
 	StatusNeverWill = "never_will" // its time is over and no block holds it
@@ -59,6 +69,14 @@ const (
 	PartitionOK       = "ok"
 	PartitionSuspect  = "suspect"
 	PartitionMinority = "minority"
+	PartitionStalled  = "stalled"
+)
+
+// What a node that is cut off does with a transaction: the query on_partition of a submission.
+const (
+	OnPartitionDefault = ""      // queue what can conflict with nothing (add, set_add, set_remove, write_last, write_multi), refuse the rest
+	OnPartitionFail    = "fail"  // refuse it at once, with no_quorum
+	OnPartitionQueue   = "queue" // keep it on disk and pass it on
 )
 
 // SubmitRequest carries one signed transaction.
@@ -70,20 +88,27 @@ type SubmitRequest struct {
 // SubmitResponse says that a transaction was taken in. Height and Code are there if it is decided already.
 type SubmitResponse struct {
 	TxID   crypto.Hash `json:"txid" doc:"The transaction's id: the hash of its body"`
-	Status string      `json:"status" enum:"pending,committed,failed" doc:"pending, unless the transaction was in a block before"`
+	Status string      `json:"status" enum:"pending,queued,committed,failed" doc:"pending, unless the transaction was in a block before, or the node is cut off and has queued it"`
 	Height uint64      `json:"height,omitempty" doc:"Height of the block that holds it"`
 	Code   uint32      `json:"code" doc:"0, or why it failed in its block"`
+
+	Partition string `json:"partition,omitempty" enum:"minority,stalled" doc:"Of a queued transaction: why, by the node's state"`
+	QueuedAt  string `json:"queued_at,omitempty" doc:"Of a queued transaction: since when, by the node's clock, RFC 3339"`
+	ExpiresAt string `json:"expires_at,omitempty" doc:"Of a queued transaction: the end of validity that its signer chose. It is judged by the time of blocks: the transaction is sure never to be committed once a block carries a later time"`
 }
 
 // TxStatus says what became of a transaction.
 type TxStatus struct {
 	TxID   crypto.Hash `json:"txid"`
-	Status string      `json:"status" enum:"unknown,pending,committed,failed,never_will"`
+	Status string      `json:"status" enum:"unknown,pending,queued,committed,failed,never_will"`
 	Height uint64      `json:"height,omitempty" doc:"Height of the block that holds it"`
 	Index  uint32      `json:"index,omitempty" doc:"Position among the block's transactions"`
 	Code   uint32      `json:"code" doc:"0, or why it failed"`
 	Op     uint32      `json:"op,omitempty" doc:"Which operation failed, counted from 1"`
 	Error  *Error      `json:"error,omitempty" doc:"What the code means"`
+
+	QueuedAt  string `json:"queued_at,omitempty" doc:"Of a queued transaction: since when"`
+	ExpiresAt string `json:"expires_at,omitempty" doc:"Of a queued transaction: its end of validity, which is judged by the time of blocks"`
 	Provable
 }
 
@@ -96,7 +121,7 @@ func (s TxStatus) Decided() bool {
 type BatchResult struct {
 	Index  int         `json:"index" doc:"Position in the batch, from 0"`
 	TxID   crypto.Hash `json:"txid"`
-	Status string      `json:"status" enum:"pending,committed,failed,refused"`
+	Status string      `json:"status" enum:"pending,queued,committed,failed,refused"`
 	Error  *Error      `json:"error,omitempty" doc:"Why it was refused"`
 }
 
@@ -137,17 +162,35 @@ type Lane struct {
 // Account is the state of an account. One that never took part in a transaction exists all the same, with
 // nothing in it: it can receive at any time.
 type Account struct {
-	Account  string      `json:"account" doc:"The account, as it was asked for"`
-	Address  string      `json:"address"`
-	Exists   bool        `json:"exists" doc:"Whether the ledger holds anything about it"`
-	Balances []Holding   `json:"balances"`
-	Policy   *Policy     `json:"policy,omitempty" doc:"Absent while the account answers to the key of its address"`
-	Lanes    []Lane      `json:"lanes"`
-	LogCount uint64      `json:"log_count" doc:"How many committed transactions touched it"`
-	LogHead  crypto.Hash `json:"log_head" doc:"Head of the hash chain over them"`
-	Height   uint64      `json:"height"`
-	Verified bool        `json:"verified" doc:"false: this is what the node says"`
+	Account  string    `json:"account" doc:"The account, as it was asked for"`
+	Address  string    `json:"address"`
+	Exists   bool      `json:"exists" doc:"Whether the ledger holds anything about it"`
+	Balances []Holding `json:"balances"`
+	Policy   *Policy   `json:"policy,omitempty" doc:"Absent while the account answers to the key of its address"`
+	Lanes    []Lane    `json:"lanes"`
+	// Equivocation is absent for nearly everybody.
+	Equivocation *Equivocation `json:"equivocation,omitempty" doc:"Absent unless it was proven that the account has signed two different things in one place"`
+	LogCount     uint64        `json:"log_count" doc:"How many committed transactions touched it"`
+	LogHead      crypto.Hash   `json:"log_head" doc:"Head of the hash chain over them"`
+	Height       uint64        `json:"height"`
+	Verified     bool          `json:"verified" doc:"false: this is what the node says"`
 	Provable
+}
+
+// Equivocation is what was proven of an account that says different things in one place: under one nonce, or one
+// sequence number of a lane.
+type Equivocation struct {
+	Proofs uint32 `json:"proofs" doc:"How often it was proven, each time of another key"`
+	Height uint64 `json:"height" doc:"Height of the last proof"`
+	Barred bool   `json:"barred" doc:"Its operations that merge are refused until it changes its key"`
+}
+
+// DescribeEquivocation says what an account's leaf says; nil for nothing.
+func DescribeEquivocation(e ledger.Equivocation) *Equivocation {
+	if e.Count == 0 {
+		return nil
+	}
+	return &Equivocation{Proofs: e.Count, Height: e.Height, Barred: e.Barred}
 }
 
 // Balances are all holdings of an account.
@@ -169,7 +212,7 @@ type Balance struct {
 	Available   string `json:"available"`
 	Height      uint64 `json:"height"`
 	Verified    bool   `json:"verified"`
-	Consistency string `json:"consistency" enum:"eventual,session"`
+	Consistency string `json:"consistency" doc:"The level at which it was read"`
 	Provable
 }
 
@@ -194,6 +237,13 @@ type Validator struct {
 	Power           uint64 `json:"power"`
 	Faults          uint64 `json:"faults" doc:"How often it was caught misbehaving"`
 	LastFaultHeight uint64 `json:"last_fault_height,omitempty"`
+
+	Operator      string   `json:"operator,omitempty" doc:"The account that speaks for the validator's node"`
+	ServiceKey    string   `json:"service_key,omitempty" doc:"The key for what its node signs outside consensus, as type:hex"`
+	Region        string   `json:"region,omitempty" doc:"Where its node stands, by the word of validators with more than two thirds of the power"`
+	RegionClaimed string   `json:"region_claimed,omitempty" doc:"Where its operator says it stands"`
+	URLs          []string `json:"urls,omitempty" doc:"Where its node's HTTP API answers"`
+	Plane         string   `json:"plane,omitempty" doc:"Multiaddr of its node's app plane"`
 }
 
 // Validators is the whole set, those without power included.

@@ -34,7 +34,12 @@ func (s *server) batch(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), submitWait)
+	how := r.URL.Query().Get("on_partition")
+	if how != OnPartitionDefault && how != OnPartitionFail && how != OnPartitionQueue {
+		writeError(w, badRequest("query on_partition: %q is neither fail nor queue.", shorten(how)))
+		return
+	}
+	ctx, cancel := context.WithTimeout(WithOnPartition(r.Context(), how), submitWait)
 	defer cancel()
 	results := s.backend.Submit(ctx, raws)
 	if len(results) != len(raws) {
@@ -95,7 +100,7 @@ func allRefused(results []SubmitResult) *Error {
 			return nil
 		}
 	}
-	return Rejected(results[0].Code, results[0].Detail)
+	return Rejected(results[0].Code, results[0].Detail).again()
 }
 
 // appendBatch encodes a BatchResponse.
@@ -139,6 +144,9 @@ func (s *server) appendBatch(ctx context.Context, h http.Header, results []Submi
 func (s *server) batchStatus(ctx context.Context, result SubmitResult) string {
 	switch result.Code {
 	case ledger.CodeOK:
+		if result.Queued != nil {
+			return StatusQueued
+		}
 		return StatusPending
 	case ledger.CodeDuplicate:
 		if decided, err := s.backend.Outcome(ctx, result.TxID, false); err == nil && decided.Decided() {
@@ -183,7 +191,13 @@ func documentBatch(doc *huma.OpenAPI) {
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 			octets: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 		}},
-		Parameters: []*huma.Param{{Name: "Prefer", In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Description: "return=minimal"}},
-		Responses:  map[string]*huma.Response{"200": answers("OK", "BatchResponse"), "default": answers("Error", "Error")},
+		Parameters: []*huma.Param{
+			{Name: "Prefer", In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Description: "return=minimal"},
+			{
+				Name: "on_partition", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{OnPartitionFail, OnPartitionQueue}},
+				Description: "What to do while too little voting power is reachable for blocks, as for a single transaction",
+			},
+		},
+		Responses: map[string]*huma.Response{"200": answers("OK", "BatchResponse"), "default": answers("Error", "Error")},
 	})
 }

@@ -14,6 +14,7 @@
 //	GET  /v1/entries/{namespace}/{path...}       a register
 //	GET  /v1/validators · /v1/params             who decides, and by which numbers
 //	GET  /v1/blocks/{height}                     a block, ?receipts=list|packed with what it decided
+//	GET  /v1/events                              what blocks decide, as a stream that can be resumed anywhere
 //	GET  /v1/light/{height} · /v1/genesis        signed headers and the genesis document: what proofs rest on
 //	GET  /v1/status · /v1/ready · /v1/live       the node itself
 //	GET  /v1/errors                              every error code there is

@@ -38,6 +38,9 @@ type Entry struct {
 	EntryData
 	Height   uint64 `json:"height"`
 	Verified bool   `json:"verified"`
+	// CanProve is there, and false, where what is said rests on transactions that no block holds.
+	CanProve *bool    `json:"provable,omitempty" doc:"false, with include_pending only: what no block holds cannot be proven"`
+	Pending  *Pending `json:"pending,omitempty" doc:"With include_pending: what the entry was joined with"`
 	Provable
 }
 
@@ -56,6 +59,8 @@ type Entries struct {
 type entryInput struct {
 	Namespace string `path:"namespace" doc:"The account whose namespace it is in: an address or a system account's name"`
 	Path      string `path:"path" doc:"The entry's path; slashes need no escaping" example:"config/limits"`
+	// IncludePending asks for more than the state.
+	IncludePending bool `query:"include_pending" doc:"Join the entry with the operations on it that wait at this node for a block: its own clients' and those of the nodes it can reach. Not with proof=true or height"`
 	Freshness
 }
 

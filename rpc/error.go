@@ -49,6 +49,14 @@ func (e *Error) RetryAfter(d time.Duration) *Error {
 	return e
 }
 
+// again says when to come back where a node is cut off: what it met may have been a hiccup.
+func (e *Error) again() *Error {
+	if e.Code == uint32(ledger.CodeNoQuorum) {
+		return e.RetryAfter(retryAfterDefault)
+	}
+	return e
+}
+
 // withStatus sets the HTTP status, where the code alone does not tell it.
 func (e *Error) withStatus(status int) *Error {
 	e.status = status
@@ -94,7 +102,7 @@ func httpStatus(code ledger.Code) int {
 		return http.StatusRequestEntityTooLarge
 	case ledger.CodeBadRequest:
 		return http.StatusBadRequest
-	case ledger.CodeNotFound, ledger.CodeAssetNotFound, ledger.CodeFuture:
+	case ledger.CodeNotFound, ledger.CodeAssetNotFound, ledger.CodeValidatorNotFound, ledger.CodeNodeNotFound, ledger.CodeFuture:
 		return http.StatusNotFound
 	case ledger.CodePruned:
 		return http.StatusGone

@@ -38,9 +38,15 @@ func (s *server) guard(next http.Handler) http.Handler {
 		if r.Method == http.MethodOptions && s.preflight(out, r) {
 			return
 		}
+		if e := s.required(r); e != nil {
+			writeError(out, e)
+			return
+		}
 		slots := s.working
-		if mayWait(r) {
-			slots = s.waiting
+		if stream := r.URL.Path == PathEvents; stream || mayWait(r) {
+			if slots = s.waiting; stream {
+				slots = s.reading
+			}
 			// The read deadline is for bodies. When it passes while the request waits, the server would
 			// take the connection for broken and cancel the request.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // in tests there is no connection
@@ -53,16 +59,33 @@ func (s *server) guard(next http.Handler) http.Handler {
 		ctx := context.WithValue(r.Context(), clientKey{}, clientHost(r))
 		ctx = context.WithValue(ctx, chi.RouteCtxKey, routing)
 		r = r.WithContext(ctx)
-		if r.Method == http.MethodHead {
+		if r.Method == http.MethodHead && r.URL.Path != PathEvents { // a stream has no end that its head could tell of
 			r.Method = http.MethodGet // the server keeps the body to itself
 		}
 		next.ServeHTTP(out, foldEntryPath(r))
 	})
 }
 
+// required refuses a request that only a node in good health is to answer, in the words of /v1/ready: for proxies that
+// cannot ask for that themselves.
+func (s *server) required(r *http.Request) *Error {
+	want := r.Header.Get(HeaderRequire)
+	if want == "" {
+		return nil
+	}
+	if want != requireReady {
+		return badRequest("header %s: only %s can be required, not %q.", HeaderRequire, requireReady, shorten(want))
+	}
+	if reasons := unfit(s.recentStatus(), readyLagMax, readyAgeMax); len(reasons) > 0 {
+		return NewError(ledger.CodeUnavailable, "The node is not ready: %s.", strings.Join(reasons, "; ")).RetryAfter(retryAfterDefault)
+	}
+	return nil
+}
+
 // mayWait tells whether the caller asked to be kept waiting.
 func mayWait(r *http.Request) bool {
-	return r.Method == http.MethodGet && (r.Header.Get(HeaderMinHeight) != "" || strings.Contains(r.URL.RawQuery, "wait="))
+	return r.Method == http.MethodGet && (r.Header.Get(HeaderMinHeight) != "" || strings.Contains(r.URL.RawQuery, "wait=") ||
+		strings.Contains(r.Header.Get(HeaderConsistency), ConsistencyStrong))
 }
 
 // enter takes a slot if one is free. Nobody queues for one: a queue would only hide that the node has too
@@ -124,7 +147,7 @@ func (s *server) preflight(w http.ResponseWriter, r *http.Request) bool {
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "GET, POST")
-	h.Set("Access-Control-Allow-Headers", strings.Join([]string{"Content-Type", "Prefer", HeaderConsistency, HeaderMinHeight, HeaderMaxAge}, ", "))
+	h.Set("Access-Control-Allow-Headers", strings.Join([]string{"Content-Type", "Prefer", HeaderConsistency, HeaderMinHeight, HeaderMaxAge, "Last-Event-ID"}, ", "))
 	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return true

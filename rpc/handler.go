@@ -25,8 +25,10 @@ func NewHandler(b Backend, o Options) http.Handler {
 	s.registerTransactions(api)
 	s.registerState(api)
 	s.registerBlocks(api)
+	s.registerEvents(api)
 	s.registerLight(api)
 	s.registerNode(api)
+	s.registerAttest(api)
 	documentBatch(api.OpenAPI())
 
 	r.Post(PathBatch, s.batch)
@@ -47,13 +49,24 @@ func newServer(b Backend, o Options) *server {
 	if o.WaitersMax <= 0 {
 		o.WaitersMax = waitersMax
 	}
-	return &server{
-		backend: b, options: o, log: o.Logger, now: o.Now,
-		working:  make(chan struct{}, o.RequestsMax),
-		waiting:  make(chan struct{}, o.WaitersMax),
-		batching: make(chan struct{}, min(batchesMax, o.RequestsMax)),
-		listing:  make(chan struct{}, listsMax),
+	if o.StreamsMax <= 0 {
+		o.StreamsMax = streamsMax
 	}
+	if o.Heartbeat <= 0 {
+		o.Heartbeat = HeartbeatInterval
+	}
+	s := &server{
+		backend: b, options: o, log: o.Logger, now: o.Now,
+		working:   make(chan struct{}, o.RequestsMax),
+		waiting:   make(chan struct{}, o.WaitersMax),
+		batching:  make(chan struct{}, min(batchesMax, o.RequestsMax)),
+		listing:   make(chan struct{}, listsMax),
+		attesting: make(chan struct{}, min(attestsMax, o.RequestsMax)),
+		reading:   make(chan struct{}, o.StreamsMax),
+		pending:   make(chan struct{}, pendingReadsMax),
+	}
+	s.events = newEventBlocks(s.readEventBlock)
+	return s
 }
 
 // noRoute answers what no route answers.

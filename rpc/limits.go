@@ -27,10 +27,16 @@ const (
 	// of a processor and megabytes of memory.
 	listsMax = 8
 
+	// pendingReadsMax bounds the looks at entries with what is pending that are worked on at once: each executes up
+	// to ledger.PendingOpsMax operations.
+	pendingReadsMax = 4
+
 	// WaitMax is the longest a request may be kept waiting: less than what proxies give up at.
 	WaitMax = 60 * time.Second
 	// waitDefault is for requests that name no timeout of their own.
 	waitDefault = 10 * time.Second
+	// MaxAgeMax is the oldest answer that can be asked for by its age: whoever takes any names no age.
+	MaxAgeMax = 24 * time.Hour
 	// submitWait is how long a node may take to judge what a client hands in: seconds behind a long queue of
 	// signatures, and no longer, since by then the caller is better off elsewhere.
 	submitWait = 10 * time.Second

@@ -154,10 +154,15 @@ func recordKey(key []byte) (bucket uint64, id crypto.Hash, is bool) {
 	return binary.BigEndian.Uint64(key[1:]), crypto.Hash(key[9:]), true
 }
 
+// SaysAbsent reports whether a code says that there is nothing by a name, which can be proven.
+func SaysAbsent(code ledger.Code) bool {
+	return code == ledger.CodeNotFound || code == ledger.CodeAssetNotFound || code == ledger.CodeNodeNotFound
+}
+
 // absence proves an answer that says that there is nothing by a name. Other errors stay as they are.
 func (p *proving) absence(err error) error {
 	var e *Error
-	if !errors.As(err, &e) || e.Code != uint32(ledger.CodeNotFound) && e.Code != uint32(ledger.CodeAssetNotFound) {
+	if !errors.As(err, &e) || !SaysAbsent(ledger.Code(e.Code)) {
 		return err
 	}
 	proof, failed := p.proof()

@@ -91,10 +91,10 @@ func TestListsAreWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want = append(want, ledger.KeyValidator(id))
+		want = append(want, ledger.KeyValidator(id), ledger.KeyNode(id))
 	}
 	wantItems(t, validators.Proof, want)
-	if len(want) != 1+4 {
+	if len(want) != 1+2*4 {
 		t.Errorf("%d validators", len(want)-1)
 	}
 	for code, pages := range map[string]int{"asset1": 0, fmt.Sprintf("asset%d", assets-1): 3} {

@@ -4,16 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
 // Freshness is what every read may ask of the state it is answered from.
 type Freshness struct {
-	Consistency string `header:"X-Tetrad-Consistency" doc:"eventual: any committed state; session: not older than X-Tetrad-Min-Height, which is what that header alone means, too" example:"session"`
+	Consistency string `header:"X-Tetrad-Consistency" doc:"eventual: any committed state; session: not older than X-Tetrad-Min-Height, which is what that header alone means, too; bounded: not older than X-Tetrad-Max-Age, likewise; strong: everything that was committed before the request came, by the word of validators with more than two thirds of the power, which this node asks; session+bounded and the like: all of these" example:"session"`
 	MinHeight   uint64 `header:"X-Tetrad-Min-Height" doc:"Wait until the node has this height, at most for timeout" example:"1"`
-	MaxAge      string `header:"X-Tetrad-Max-Age" hidden:"true"`
+	MaxAge      string `header:"X-Tetrad-Max-Age" doc:"How old the answer's block may be by this node's clock, such as 2s; the node refuses rather than to answer from an older one" example:"10s"`
 	Height      uint64 `query:"height" doc:"Read the state after this block instead of the newest"`
 	Timeout     string `query:"timeout" doc:"How long to wait for X-Tetrad-Min-Height, such as 500ms or 10s; at most 60s" example:"10s"`
 	Proof       bool   `query:"proof" doc:"Prove the answer: it is then of a height below the newest, whose root stands in the next block's header"`
@@ -46,20 +45,33 @@ func registerRead[In, Out any, P interface {
 }](s *server, api huma.API, o huma.Operation, read func(Snapshot, P) (Out, error),
 ) {
 	huma.Register(api, o, func(ctx context.Context, in *In) (*answer[Out], error) {
-		if P(in).freshness().Proof {
-			return proved[P, Out, Q](ctx, s, o.OperationID, in, read)
-		}
-		snap, err := s.open(ctx, P(in).freshness())
-		if err != nil {
-			return nil, s.asError(err, "open the state")
-		}
-		defer snap.Close()
-		body, err := read(snap, in)
-		if err != nil {
-			return nil, s.asError(err, o.OperationID)
-		}
-		return answered(s, snap.Height(), snap.TimeMS(), body), nil
+		return served[P, Out, Q](ctx, s, o.OperationID, in, read)
 	})
+}
+
+// served answers a read from the state that it asks for, with a proof if it asks for one.
+func served[P interface{ freshness() *Freshness }, Out any, Q interface {
+	*Out
+	attach(*Proof)
+}](ctx context.Context, s *server, doing string, in P, read func(Snapshot, P) (Out, error),
+) (*answer[Out], error) {
+	f := in.freshness()
+	if f.Proof {
+		return proved[P, Out, Q](ctx, s, doing, in, read)
+	}
+	snap, err := s.open(ctx, f)
+	if err != nil {
+		return nil, s.asError(err, "open the state")
+	}
+	defer snap.Close()
+	if err := s.young(f, snap.Height(), snap.TimeMS()); err != nil {
+		return nil, err
+	}
+	body, err := read(snap, in)
+	if err != nil {
+		return nil, s.asError(err, doing)
+	}
+	return answered(s, snap.Height(), snap.TimeMS(), body), nil
 }
 
 // proved is an answer with every leaf that it was computed from. It repeats the reading on leaves it can prove,
@@ -70,7 +82,7 @@ func proved[P interface{ freshness() *Freshness }, Out any, Q interface {
 }](ctx context.Context, s *server, doing string, in P, read func(Snapshot, P) (Out, error),
 ) (*answer[Out], error) {
 	f := in.freshness()
-	ctx, cancel, err := f.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +92,9 @@ func proved[P interface{ freshness() *Freshness }, Out any, Q interface {
 		return nil, s.asError(err, "open the state for a proof")
 	}
 	defer p.Close()
+	if err := s.young(f, p.Height(), p.TimeMS()); err != nil {
+		return nil, err
+	}
 	snap := newProving(p)
 	body, err := read(snap, in)
 	if err != nil {
@@ -110,65 +125,12 @@ func (s *server) age(timeMS uint64) int64 {
 
 // open opens the state a read asks for.
 func (s *server) open(ctx context.Context, f *Freshness) (Snapshot, error) {
-	ctx, cancel, err := f.begin(ctx)
+	ctx, cancel, err := s.begin(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	defer cancel()
 	return s.backend.Read(ctx, ReadOptions{Height: f.Height, MinHeight: f.MinHeight})
-}
-
-// begin checks what a read asks for, and limits how long it may wait for it.
-func (f *Freshness) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	if err := checkConsistency(f); err != nil {
-		return nil, nil, err
-	}
-	wait, err := parseWait(f.Timeout)
-	if err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	return ctx, cancel, nil
-}
-
-// checkConsistency refuses what is not served, rather than to serve less than was asked for.
-func checkConsistency(f *Freshness) error {
-	switch f.Consistency {
-	case "", ConsistencyEventual, ConsistencySession:
-	case "verified":
-		return badRequest("header %s: a node cannot vouch for itself; ask with proof=true and verify the proof.", HeaderConsistency)
-	case "bounded", "strong":
-		return badRequest("header %s: this node does not serve %s reads yet; it serves eventual and session.", HeaderConsistency, f.Consistency)
-	default:
-		return badRequest("header %s: there is no consistency level %q; this node serves eventual and session.", HeaderConsistency, shorten(f.Consistency))
-	}
-	if f.MaxAge != "" {
-		return badRequest("header %s: this node does not serve bounded reads yet; answers carry their age in %s.", HeaderMaxAge, HeaderAgeMS)
-	}
-	return nil
-}
-
-// level is the consistency level a read was served at.
-func (f *Freshness) level() string {
-	if f.MinHeight > 0 {
-		return ConsistencySession
-	}
-	return ConsistencyEventual
-}
-
-// parseWait reads how long a request may be kept waiting.
-func parseWait(text string) (time.Duration, error) {
-	if text == "" {
-		return waitDefault, nil
-	}
-	wait, err := time.ParseDuration(text)
-	if err != nil {
-		return 0, badRequest("query timeout: %q is not a duration such as 500ms or 10s.", shorten(text))
-	}
-	if wait < time.Millisecond || wait > WaitMax {
-		return 0, badRequest("query timeout: %s is not between 1ms and %s.", wait, WaitMax)
-	}
-	return wait, nil
 }
 
 // get reads one leaf and decodes it. Without a leaf found is false. A leaf that does not decode means that

@@ -34,7 +34,7 @@ const startMS = 1_700_000_000_000
 //	tx NAME FROM TO AMOUNT [valid=MS] [chain=ID] [key=NAME] [memo=TEXT]   makes a transaction and keeps it under a name
 //	put NAME FROM PATH VALUE                       the same with a register
 //	ops NAME FROM, and lines of JSON               the same with any operations
-//	seal [MS] · hold HEIGHT · keep HEIGHT · forget HEIGHT · pool N  see rpctest
+//	seal [MS] · hold HEIGHT · keep HEIGHT · forget HEIGHT · pool N · deafen on|off  see rpctest
 //	status FIELD=VALUE ...                         what the node says of itself from now on
 //	METHOD PATH, headers, and lines "> body"       a request; {alice} is an address, {txid:NAME} an id,
 //	                                               {tx:NAME} base64, "> batch NAME..." and "> hex ..." bytes;
@@ -157,6 +157,9 @@ func (w *world) step(input string) string {
 		return "ok"
 	case "pool":
 		w.node.PoolMax(int(w.number(words[1])))
+		return "ok"
+	case "deafen":
+		w.node.Deafen(words[1] == "on")
 		return "ok"
 	case "status":
 		return w.adjust(words[1:])

@@ -16,9 +16,11 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock that block ages are measured by; nil is time.Now.
 	Now func() time.Time
-	// RequestsMax and WaitersMax bound the requests worked on and the requests waiting at once; zero takes
-	// the defaults.
-	RequestsMax, WaitersMax int
+	// RequestsMax, WaitersMax and StreamsMax bound the requests worked on, the requests waiting and the streams of
+	// events being read at once; zero takes the defaults.
+	RequestsMax, WaitersMax, StreamsMax int
+	// Heartbeat is after how long without an event a stream says that it is alive; 0: HeartbeatInterval.
+	Heartbeat time.Duration
 	// AllowedOrigins are the web origins whose pages may use the API ("https://app.example", or "*"). None
 	// by default: a page of another origin could otherwise use a node that only its user can reach.
 	AllowedOrigins []string
@@ -31,15 +33,19 @@ type Options struct {
 // server holds what the handlers share. Nothing in it changes once it is built, except pulse, which guards
 // itself.
 type server struct {
-	backend  Backend
-	options  Options
-	log      *slog.Logger
-	now      func() time.Time
-	pulse    pulse
-	working  chan struct{} // a slot for each request being worked on
-	waiting  chan struct{} // a slot for each request that may wait
-	batching chan struct{} // a slot for each batch being taken in, on top of its working slot
-	listing  chan struct{} // a slot for each list of entries being read, on top of its working slot
+	backend   Backend
+	options   Options
+	log       *slog.Logger
+	now       func() time.Time
+	pulse     pulse
+	working   chan struct{} // a slot for each request being worked on
+	waiting   chan struct{} // a slot for each request that may wait
+	batching  chan struct{} // a slot for each batch being taken in, on top of its working slot
+	pending   chan struct{} // a slot for each entry being joined with what is pending, likewise
+	listing   chan struct{} // a slot for each list of entries being read, on top of its working slot
+	attesting chan struct{} // a slot for each attestation being made, likewise
+	reading   chan struct{} // a slot for each stream of events
+	events    *eventBlocks  // what the streams carry
 }
 
 // NewServer wraps NewHandler in an http.Server whose timeouts match what the handler does.

@@ -41,8 +41,10 @@ func (s *server) registerState(api huma.API) {
 	registerRead(s, api, op("history", PathAccounts+"/{id}/history", "The transactions of an account, newest first"), readHistory)
 	registerRead(s, api, op("asset", PathAssets+"/{code}", "An asset and its supply"), readAsset)
 	registerRead(s, api, op("entries", PathEntries+"/{namespace}", "The entries of an account's namespace, in order of their paths"), s.listEntries)
-	registerRead(s, api, op("entry", PathEntries+"/{namespace}/{path}", "An entry of an account's namespace"), readEntry)
+	huma.Register(api, op("equivocations", PathEquivocations, "Authors that this node has seen contradict themselves, with what proves it"), s.equivocations)
+	huma.Register(api, op("entry", PathEntries+"/{namespace}/{path}", "An entry of an account's namespace"), s.entry)
 	registerRead(s, api, op("validators", PathValidators, "All validators"), readValidators)
+	registerRead(s, api, op("node", PathNodes+"/{validator}", "What is registered of a validator's node"), readNode)
 	registerRead(s, api, op("params", PathParams, "The network's parameters"), readParams)
 }
 
@@ -74,6 +76,7 @@ func readAccount(snap Snapshot, in *accountInput) (Account, error) {
 	out := Account{
 		Account: in.ID, Address: a.String(), Exists: found, Balances: holdings, Policy: policyOf(&leaf.Policy),
 		Lanes: make([]Lane, 0, len(leaf.Lanes)), LogCount: leaf.LogCount, LogHead: leaf.LogHead, Height: snap.Height(),
+		Equivocation: DescribeEquivocation(leaf.Equivocation),
 	}
 	for _, lane := range leaf.Lanes {
 		out.Lanes = append(out.Lanes, Lane{ID: lane.ID, Seq: lane.Seq})
@@ -204,10 +207,15 @@ func readValidators(snap Snapshot, _ *plainInput) (Validators, error) {
 		if err != nil {
 			return Validators{}, err
 		}
-		key := crypto.PublicKey{Type: v.KeyType, Bytes: v.PublicKey}
-		out.Validators = append(out.Validators, Validator{
-			ID: id.String(), Name: v.Name, Key: key.String(), Power: v.Power, Faults: v.Faults, LastFaultHeight: v.LastFaultHeight,
-		})
+		n, found, err := get(snap, ledger.KeyNode(id), ledger.DecodeNode)
+		if err != nil {
+			return Validators{}, err
+		}
+		node := &n
+		if !found {
+			node = nil
+		}
+		out.Validators = append(out.Validators, DescribeValidator(id, &v, node))
 		out.TotalPower += v.Power
 	}
 	slices.SortStableFunc(out.Validators, func(a, b Validator) int { return cmp.Compare(a.Name, b.Name) })

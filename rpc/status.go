@@ -13,6 +13,12 @@ import (
 	"github.com/tetradledger/tetrad/ledger"
 )
 
+// What a node must be to be ready, where a request does not say it; in the tags of readyInput, too.
+const (
+	readyLagMax = 2
+	readyAgeMax = 5 * time.Second
+)
+
 type readyInput struct {
 	MaxLag uint64 `query:"max_lag" default:"2" doc:"How many blocks the node may be behind"`
 	MaxAge string `query:"max_age" default:"5s" doc:"How old its newest block may be"`
@@ -90,8 +96,11 @@ func unfit(s Status, maxLag uint64, maxAge time.Duration) []string {
 	if age := time.Duration(s.BlockAgeMS) * time.Millisecond; age > maxAge {
 		reasons = append(reasons, fmt.Sprintf("newest block is %s old, more than %s", age, maxAge))
 	}
-	if s.Partition == PartitionMinority {
+	switch s.Partition {
+	case PartitionMinority:
 		reasons = append(reasons, "too little voting power is reachable")
+	case PartitionStalled:
+		reasons = append(reasons, "the validators make no blocks")
 	}
 	return reasons
 }

@@ -12,7 +12,12 @@ import (
 	"github.com/tetradledger/tetrad/ledger"
 )
 
-type submitInput struct{ Body SubmitRequest }
+type submitInput struct {
+	OnPartition string `query:"on_partition" enum:"fail,queue" doc:"What to do while too little voting power is reachable for blocks. fail: refuse at once with no_quorum; queue: keep the transaction on disk, answer 202 with status queued, and pass it on until it is in a block or its validity has ended. Default: queue for transactions of nothing but add, set_add, set_remove, write_last and write_multi, which never conflict; fail for all others"`
+	Body        SubmitRequest
+}
+
+type simulateInput struct{ Body SubmitRequest }
 
 type submitOutput struct{ Body SubmitResponse }
 
@@ -47,11 +52,14 @@ func (s *server) registerTransactions(api huma.API) {
 }
 
 func (s *server) submit(ctx context.Context, in *submitInput) (*submitOutput, error) {
-	r, err := s.submitOne(ctx, in.Body.Tx)
+	r, err := s.submitOne(WithOnPartition(ctx, in.OnPartition), in.Body.Tx)
 	if err != nil {
 		return nil, err
 	}
 	out := SubmitResponse{TxID: r.TxID, Status: StatusPending}
+	if q := r.Queued; q != nil {
+		out.Status, out.Partition, out.QueuedAt, out.ExpiresAt = StatusQueued, q.Partition, q.QueuedAt, q.ExpiresAt
+	}
 	if r.Code == ledger.CodeDuplicate {
 		decided, err := s.backend.Outcome(ctx, r.TxID, false)
 		if err != nil {
@@ -76,10 +84,10 @@ func (s *server) submitOne(ctx context.Context, raw []byte) (SubmitResult, error
 	if r := results[0]; r.Code == ledger.CodeOK || r.Code == ledger.CodeDuplicate {
 		return r, nil
 	}
-	return results[0], Rejected(results[0].Code, results[0].Detail)
+	return results[0], Rejected(results[0].Code, results[0].Detail).again()
 }
 
-func (s *server) simulate(ctx context.Context, in *submitInput) (*statusOutput, error) {
+func (s *server) simulate(ctx context.Context, in *simulateInput) (*statusOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, submitWait)
 	defer cancel()
 	status, err := s.backend.Simulate(ctx, in.Body.Tx)

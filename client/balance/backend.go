@@ -15,6 +15,7 @@ type Backend struct {
 	Lag      uint64        // behind the reference
 	Failures int           // in a row
 	Ejected  int           // how often so far
+	Until    time.Time     // end of its ejection; zero: it is not ejected
 	Lies     int
 }
 
@@ -32,11 +33,24 @@ func (b *Balancer) Backends() []Backend {
 			Latency: n.latency.value, Trip: n.trip.value, Height: n.report.Height,
 			Failures: n.failures, Ejected: n.ejection.count, Lies: n.ejection.lies,
 		}
+		if n.ejection.on(now) {
+			out[i].Until = n.ejection.until
+		}
 		if n.heard(now) && n.report.Height < reference {
 			out[i].Lag = reference - n.report.Height
 		}
 	}
 	return out
+}
+
+// Faults is how many nodes may lie.
+func (b *Balancer) Faults() int { return b.o.Faults }
+
+// Reached tells whether, by what was reported, there is a height that at least one honest node has.
+func (b *Balancer) Reached(height uint64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reference(b.o.Now()) >= height
 }
 
 // Fit lists the nodes that are neither down nor ejected nor late.

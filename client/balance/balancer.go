@@ -97,7 +97,10 @@ type node struct {
 
 	report   Report
 	reported time.Time // zero: never
-	probes   uint64
+	probed   time.Time // when the last check ended, either way; zero: never
+	risen    int       // good checks in a row
+	fallen   int       // bad checks in a row
+	out      bool      // since enough bad checks, or a request that failed, until enough good checks
 }
 
 // New makes a Balancer. It asks nobody before Run.

@@ -10,7 +10,8 @@
 // # Down, unfit, ejected
 //
 // A node is down when it could not be reached or did not answer in time. That is a fact about now: it is asked
-// last for half a second, then for twice as long after each further failure. A node is unfit for reads while it
+// last for half a second, then for twice as long after each further failure. Where nodes are checked, it stays down
+// until it passed two checks in a row, and two failed checks in a row make it down without any request. A node is unfit for reads while it
 // says that it catches up, is cut off from a quorum, or lies behind the reference height; it stays in the order
 // after the fit ones. Ejection is a judgement, over failures that the node answered with, and over lies: it
 // lasts longer, needs two good checks to end, and at most f nodes are ejected at a time, since a rule that

@@ -32,7 +32,6 @@ const (
 	ejectMin     = 5 * time.Second
 	ejectMax     = time.Minute
 	ejectForLies = 10 * time.Minute
-	checksNeeded = 2 // good ones, after the time is over, where nodes are probed
 )
 
 // ejection is why and for how long a node is left out.
@@ -90,15 +89,22 @@ func (b *Balancer) Note(name string, what Outcome) {
 func (b *Balancer) note(n *node, what Outcome, now time.Time) {
 	switch what {
 	case Answered:
-		n.failures, n.abandoned, n.refusals, n.downUntil = 0, 0, 0, time.Time{}
+		n.failures, n.abandoned, n.refusals, n.downUntil, n.out = 0, 0, 0, time.Time{}, false
 		n.recent.see(now, true)
 		n.ejection.checked(now)
 	case Silent:
+		if n.probing(now) && !n.out {
+			// It passed its checks: it does so again and again, and answers no requests.
+			if n.refusals++; n.refusals >= refusalsMax {
+				b.eject(n, now, "it answers checks and not requests", false)
+			}
+		}
+		n.out, n.risen = true, 0
 		n.failures++
 		n.downUntil = now.Add(min(restMin<<min(n.failures-1, 10), restMax))
 		n.ejection.failed()
 	case Refused:
-		n.failures, n.abandoned, n.downUntil = 0, 0, time.Time{}
+		n.failures, n.abandoned, n.downUntil, n.out = 0, 0, time.Time{}, false
 		n.refusals++
 		n.recent.see(now, false)
 		n.ejection.failed()

@@ -17,12 +17,18 @@ type Report struct {
 	// Minority: it is cut off from more than a third of the power, so it can neither commit nor promise
 	// that it knows the newest state.
 	Minority bool
+	// NotReady: it wants no requests for now.
+	NotReady bool
 	Region   string
 }
 
 // reportLife is how long a report counts. Without probes it ends by itself, and the node is taken at its
 // requests' word again.
 const reportLife = 5 * time.Second
+
+// checksNeeded is how many checks in a row, of the same outcome, change what is known about a node: one that is late
+// is none that is gone.
+const checksNeeded = 2
 
 // Run probes all nodes until the context ends. Without a Probe it returns at once.
 func (b *Balancer) Run(ctx context.Context) {
@@ -59,10 +65,26 @@ func (b *Balancer) ProbeNow(ctx context.Context, name string) {
 		return
 	}
 	if err != nil {
-		b.Note(name, Silent)
+		b.Unreported(name)
 		return
 	}
 	b.Reported(name, report, b.o.Now().Sub(begun))
+}
+
+// Unreported notes that a node did not say how it is when it was asked.
+func (b *Balancer) Unreported(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.find(name)
+	if n == nil {
+		return
+	}
+	n.probed = b.o.Now()
+	n.ejection.failed()
+	n.risen = 0
+	if n.fallen++; n.fallen >= checksNeeded {
+		n.out = true
+	}
 }
 
 // Reported notes what a node said about itself, and how long it took to say so.
@@ -74,13 +96,15 @@ func (b *Balancer) Reported(name string, r Report, took time.Duration) {
 		return
 	}
 	now := b.o.Now()
-	n.report, n.reported = r, now
-	n.probes++
+	n.report, n.reported, n.probed = r, now, now
 	n.trip.see(took, now)
 	if r.Region != "" {
 		n.region = r.Region
 	}
-	n.failures, n.abandoned, n.downUntil = 0, 0, time.Time{}
+	n.fallen = 0
+	if n.risen++; n.risen >= checksNeeded {
+		n.out, n.failures, n.abandoned, n.downUntil = false, 0, 0, time.Time{}
+	}
 	n.ejection.checked(now)
 }
 
@@ -100,6 +124,17 @@ func (b *Balancer) reference(now time.Time) uint64 {
 	return heights[b.o.Faults]
 }
 
+// probing tells whether checks of the node are being made.
+func (n *node) probing(now time.Time) bool {
+	return !n.probed.IsZero() && now.Sub(n.probed) < reportLife
+}
+
+// down tells whether the node is taken for one that cannot be reached: for a while after a request that failed,
+// and, where checks are made, until they say otherwise.
+func (n *node) down(now time.Time) bool {
+	return n.downUntil.After(now) || n.out && n.probing(now)
+}
+
 // heard tells whether a node said something about itself that still counts.
 func (n *node) heard(now time.Time) bool {
 	return !n.reported.IsZero() && now.Sub(n.reported) < reportLife
@@ -110,7 +145,7 @@ func (b *Balancer) unfit(n *node, w Want, reference uint64, now time.Time) strin
 	switch {
 	case n.ejection.on(now):
 		return "ejected: " + n.ejection.reason
-	case n.downUntil.After(now):
+	case n.down(now):
 		return "down"
 	case !n.heard(now):
 		return ""
@@ -118,6 +153,8 @@ func (b *Balancer) unfit(n *node, w Want, reference uint64, now time.Time) strin
 		return "catching up"
 	case n.report.Minority:
 		return "cut off from a quorum"
+	case n.report.NotReady:
+		return "not ready"
 	case w.MinHeight > 0 && n.report.Height < w.MinHeight && reference >= w.MinHeight:
 		return "not at the height asked for"
 	case !w.Write && n.report.Height+b.o.LagMax < reference:

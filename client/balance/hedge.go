@@ -122,6 +122,11 @@ var ErrNobody = errors.New("no node may be asked")
 // node whose answer came, or ErrNobody.
 func Read[T any](ctx context.Context, b *Balancer, w Want, ask func(ctx context.Context, node string) (answer T, again bool, err error)) (T, string, error) {
 	order, _ := b.Order(w)
+	return ReadIn(ctx, b, order, w, ask)
+}
+
+// ReadIn is Read over nodes that were put in order before.
+func ReadIn[T any](ctx context.Context, b *Balancer, order []string, w Want, ask func(ctx context.Context, node string) (answer T, again bool, err error)) (T, string, error) {
 	var nothing T
 	if len(order) == 0 {
 		return nothing, "", ErrNobody

@@ -73,7 +73,7 @@ func rank(n *node, now time.Time) int {
 	switch {
 	case n.ejection.on(now):
 		return 2
-	case n.downUntil.After(now):
+	case n.down(now):
 		return 1
 	}
 	return 0

@@ -129,8 +129,12 @@ func TestProbes(t *testing.T) {
 	defer stop()
 	b.o.ProbeTimeout = time.Millisecond
 	b.ProbeNow(short, "b")
+	if !slices.Contains(b.Fit(), "b") {
+		t.Error("a node that was late once is unfit")
+	}
+	b.ProbeNow(short, "b")
 	if slices.Contains(b.Fit(), "b") {
-		t.Error("a node that does not answer a probe is fit")
+		t.Error("a node that does not answer two probes is fit")
 	}
 }
 

@@ -76,6 +76,8 @@ func writeAnswer(w io.Writer, answer any) {
 		writeEntry(w, a)
 	case rpc.Validators:
 		writeValidators(w, a)
+	case rpc.Node:
+		writeRegistered(w, a)
 	case rpc.Params:
 		writeParams(w, a)
 	case rpc.Block:
@@ -97,7 +99,7 @@ func writeAccount(w io.Writer, a rpc.Account) {
 		name = ""
 	}
 	fields(w, "account", name, "address", a.Address, "answers to", keys,
-		"transactions", fmt.Sprint(a.LogCount), "height", fmt.Sprint(a.Height))
+		"transactions", fmt.Sprint(a.LogCount), "equivocated", equivocated(a.Equivocation), "height", fmt.Sprint(a.Height))
 	if len(a.Balances) == 0 {
 		fmt.Fprintln(w, "\nno balances")
 		return
@@ -122,9 +124,9 @@ func writeAsset(w io.Writer, a rpc.Asset) {
 }
 
 func writeValidators(w io.Writer, v rpc.Validators) {
-	g := newGrid("name", "power", "faults", "validator").right(1, 2)
+	g := newGrid("name", "power", "faults", "region", "validator").right(1, 2)
 	for _, one := range v.Validators {
-		g.add(one.Name, fmt.Sprint(one.Power), fmt.Sprint(one.Faults), one.ID)
+		g.add(one.Name, fmt.Sprint(one.Power), fmt.Sprint(one.Faults), regionText(one), one.ID)
 	}
 	g.write(w)
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/tetradledger/tetrad/client"
 	"github.com/tetradledger/tetrad/crypto"
+	"github.com/tetradledger/tetrad/genesis"
 	"github.com/tetradledger/tetrad/node"
 	"github.com/tetradledger/tetrad/rpc"
 )
@@ -87,6 +89,9 @@ func (d *devNetwork) prepare(reset bool) error {
 	if d.nodes, err = node.ReadTestnet(d.spec.Dir); err != nil {
 		return badConfig(err)
 	}
+	if err := d.checkDocument(); err != nil {
+		return err
+	}
 	if err := d.checkAsked(); err != nil {
 		return err
 	}
@@ -112,6 +117,23 @@ func removeNetwork(dir string) error {
 		if err := os.RemoveAll(home); err != nil {
 			return fmt.Errorf("throw the old network away: %w", err)
 		}
+	}
+	return nil
+}
+
+// checkDocument finds a network that another version of the program began before its validators do, each for itself.
+func (d *devNetwork) checkDocument() error {
+	path := filepath.Join(d.nodes[0].Home, "config", "genesis.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the genesis document: %w", err)
+	}
+	doc, err := genesis.Parse(data)
+	if err == nil {
+		err = doc.Validate()
+	}
+	if err != nil {
+		return badGenesis(path, err).next("--reset begins anew, or choose another --home")
 	}
 	return nil
 }
@@ -360,7 +382,10 @@ func (d *devNetwork) suggestions() []string {
 	}
 }
 
-// fundedAccounts lists the keys of a client home.
+// operatorKey is the name of a key that operates a validator, and holds nothing.
+var operatorKey = regexp.MustCompile(`^operator[0-9]+$`)
+
+// fundedAccounts lists the keys of a client home but those of operators.
 func fundedAccounts(h *clientHome) ([]keyDocument, error) {
 	ring, err := crypto.OpenKeyring(h.path("keys"), crypto.KindTest)
 	if err != nil {
@@ -370,9 +395,11 @@ func fundedAccounts(h *clientHome) ([]keyDocument, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	documents := make([]keyDocument, len(list))
-	for i, info := range list {
-		documents[i] = documentOf(info)
+	documents := make([]keyDocument, 0, len(list))
+	for _, info := range list {
+		if !operatorKey.MatchString(info.Name) {
+			documents = append(documents, documentOf(info))
+		}
 	}
 	return documents, nil
 }

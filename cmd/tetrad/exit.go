@@ -96,6 +96,7 @@ func (f *failure) next(format string, args ...any) *failure {
 // exitTable says how every typed error of the packages below ends a command. Rows are tried in order; one
 // returns nil for errors that are not its own.
 var exitTable = []func(error) *failure{
+	exitOfNoQuorum, // before the rows of what single nodes did, which it lists
 	exitOfLie,
 	exitOfTrust,
 	exitIs(crypto.ErrWrongPassphrase, exitKey, "wrong_passphrase", "key"),

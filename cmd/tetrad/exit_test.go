@@ -48,6 +48,8 @@ func TestExitTable(t *testing.T) {
 		// The cause of not knowing is a detail: what matters is that the outcome is not known.
 		{&client.UnknownOutcomeError{Last: &client.NoNodeError{}}, exitUnknown, "unknown_outcome"},
 		{&client.NoNodeError{}, exitUnreachable, "unreachable"},
+		{&client.NoQuorumError{}, exitUnreachable, "no_quorum"}, // nobody answered at all
+		{errors.Join(client.ErrNoQuorum, &client.LieError{Kind: client.LieNonce}), exitError, "no_quorum"},
 		{context.DeadlineExceeded, exitUnreachable, "timeout"},
 	} {
 		if f := classify(c.err); f.exit != c.exit || f.slug != c.slug {

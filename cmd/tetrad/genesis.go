@@ -142,14 +142,13 @@ func newGenesisAsset(c *cli) *cobra.Command {
 }
 
 func newGenesisValidator(c *cli) *cobra.Command {
-	var name, key string
-	var power uint64
+	var a addedValidator
 	cmd := &cobra.Command{
 		Use:   "add-validator",
 		Short: "Add a validator: the node of this home, unless a key is given",
 		Args:  names(),
 		RunE: func(*cobra.Command, []string) error {
-			v, err := c.validatorToAdd(name, key, power)
+			v, err := c.validatorToAdd(a)
 			if err != nil {
 				return err
 			}
@@ -157,38 +156,73 @@ func newGenesisValidator(c *cli) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&name, "name", "", "the validator's name (default this node's moniker)")
-	f.StringVar(&key, "key", "", "the validator's consensus key, ed25519:HEX (default this node's)")
-	f.Uint64Var(&power, "power", 10, "voting power")
+	f.StringVar(&a.name, "name", "", "the validator's name (default this node's moniker)")
+	f.StringVar(&a.key, "key", "", "the validator's consensus key, ed25519:HEX (default this node's)")
+	f.Uint64Var(&a.power, "power", 10, "voting power")
+	f.StringVar(&a.operator, "operator", "", "who speaks for the validator's node: an address, or one of your keys")
+	f.StringVar(&a.service, "service-key", "", "the node's service key, ed25519:HEX (default this node's)")
+	f.StringVar(&a.region, "region", "", "where the node stands, such as eu/de/fra1")
+	f.StringSliceVar(&a.urls, "url", nil, "where others reach the node's HTTP API")
+	f.StringVar(&a.plane, "plane", "", "where others reach its app plane, such as /ip4/192.0.2.1/tcp/26659")
 	return cmd
 }
 
-func (c *cli) validatorToAdd(name, key string, power uint64) (genesis.Validator, error) {
-	v := genesis.Validator{Name: name, Power: power}
-	if key != "" {
-		public, err := crypto.ParsePublicKey(key)
+// addedValidator is what the flags of add-validator say.
+type addedValidator struct {
+	name, key, operator, service, region, plane string
+	power                                       uint64
+	urls                                        []string
+}
+
+func (c *cli) validatorToAdd(a addedValidator) (genesis.Validator, error) {
+	v := genesis.Validator{Name: a.name, Power: a.power, Node: genesis.Node{Region: a.region, URLs: a.urls, Plane: a.plane}}
+	if a.operator != "" {
+		operator, err := c.address(a.operator)
+		if err != nil {
+			return v, err
+		}
+		v.Operator = operator
+	}
+	if a.service != "" {
+		public, err := crypto.ParsePublicKey(a.service)
+		if err != nil {
+			return v, usagef("--service-key: %v", err)
+		}
+		v.Node.ServiceKey = public.Bytes
+	}
+	if a.key != "" {
+		public, err := crypto.ParsePublicKey(a.key)
 		if err != nil {
 			return v, usagef("--key: %v", err)
 		}
-		if name == "" {
+		if a.name == "" {
 			return v, usagef("missing --name").next("a validator given by its key needs a name")
 		}
 		v.Key = public
 		return v, nil
 	}
+	err := c.thisNode(&v)
+	return v, err
+}
+
+// thisNode fills in what the home's node knows of itself.
+func (c *cli) thisNode(v *genesis.Validator) error {
 	id, err := node.ReadIdentity(c.home)
 	if err != nil {
-		return v, usagef("%v", err).next("this home has no node; give --key and --name, or another --home")
+		return usagef("%v", err).next("this home has no node; give --key and --name, or another --home")
 	}
 	v.Key = id.Validator
-	if name == "" {
+	if v.Node.ServiceKey == nil {
+		v.Node.ServiceKey = id.Service.Bytes
+	}
+	if v.Name == "" {
 		config, err := node.Load(c.home, nil)
 		if err != nil {
-			return v, badConfig(err)
+			return badConfig(err)
 		}
 		v.Name = config.Engine.Moniker
 	}
-	return v, nil
+	return nil
 }
 
 func newGenesisCollect(c *cli) *cobra.Command {

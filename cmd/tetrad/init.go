@@ -46,10 +46,11 @@ func (c *cli) initHome(spec node.InitSpec) error {
 		NodeID    string `json:"node_id"`
 		PeerID    string `json:"peer_id"`
 		Validator string `json:"validator"`
-	}{c.home, spec.Moniker, spec.ChainID, id.NodeID, id.PeerID, id.Validator.String()}
+		Service   string `json:"service_key"`
+	}{c.home, spec.Moniker, spec.ChainID, id.NodeID, id.PeerID, id.Validator.String(), id.Service.String()}
 	return c.show(document, func(w io.Writer) {
 		fields(w, "home", document.Home, "moniker", document.Moniker, "chain id", spec.ChainID,
-			"node id", id.NodeID, "libp2p id", id.PeerID, "validator key", document.Validator)
+			"node id", id.NodeID, "libp2p id", id.PeerID, "validator key", document.Validator, "service key", document.Service)
 		c.note("\nNext: tetrad genesis add-validator --home %s", c.home)
 	})
 }

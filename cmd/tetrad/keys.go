@@ -24,7 +24,7 @@ func newKeys(c *cli) *cobra.Command {
 	for _, sub := range []*cobra.Command{show, export, remove} {
 		sub.ValidArgsFunction = completeFirst
 	}
-	cmd.AddCommand(add, imported, newKeysList(c), show, export, remove)
+	cmd.AddCommand(add, imported, newKeysList(c), show, export, remove, newKeysService(c))
 	addKeyringFlag(cmd)
 	return cmd
 }

@@ -16,6 +16,7 @@ type link struct {
 	*client.Client
 	reads    reader           // answers queries
 	verified *client.Verified // nil unless something is to be proven
+	strong   *client.Strong   // nil unless validators are asked; then verified is its own
 	chain    chainIdentity
 	session  *session
 }
@@ -58,7 +59,9 @@ func (c *cli) newClient(consistency string, minHeight uint64) (*client.Client, e
 	if err != nil {
 		return nil, err
 	}
-	cl, err := client.New(client.Options{Endpoints: endpoints, Consistency: consistency, MinHeight: minHeight, HTTP: http})
+	cl, err := client.New(client.Options{
+		Endpoints: endpoints, Consistency: consistency, MinHeight: minHeight, HTTP: http, OnPartition: c.onPartition,
+	})
 	if err != nil {
 		return nil, usagef("%v", err)
 	}

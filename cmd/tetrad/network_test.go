@@ -48,8 +48,10 @@ func TestNetworkScripts(t *testing.T) {
 			env.Setenv("TETRAD_HOME", home)
 			env.Setenv("TETRAD_TIMEOUT", patience)
 			env.Setenv("API0", network.api(0))
+			env.Setenv("API1", network.api(1))
 			env.Setenv("API3", network.api(3))
 			env.Setenv("NODE0", filepath.Join(network.dir, "node0"))
+			env.Setenv("NODE1", filepath.Join(network.dir, "node1"))
 			env.Setenv("LIAR", liar)
 			// Keys must stay private to be usable, so modes are copied, too.
 			copied := exec.Command("cp", "-rp", filepath.Join(network.dir, "client"), home).Run()

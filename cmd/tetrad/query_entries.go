@@ -13,21 +13,37 @@ import (
 )
 
 func newQueryEntry(c *cli, q *queryFlags) *cobra.Command {
-	return &cobra.Command{
-		Use:     "entry NAMESPACE PATH",
-		Short:   "An entry of an account's namespace",
-		Example: "  tetrad query entry alice config/limit",
+	var pending bool
+	cmd := &cobra.Command{
+		Use:   "entry NAMESPACE PATH",
+		Short: "An entry of an account's namespace",
+		Long: `An entry of an account's namespace.
+
+With --include-pending the answer is the entry as it is with the operations on it that wait for a block at the node
+that is asked: those that never conflict ('tetrad tx add --help'). It is the node's word, and says so: "verified" and
+"provable" are false, "pending" has the transactions. On one side of a partition all nodes come to the same answer
+without any block.`,
+		Example: "  tetrad query entry alice config/limit\n  tetrad query entry alice visits --include-pending",
 		Args:    names("NAMESPACE", "PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if pending {
+				if err := q.withPending(cmd); err != nil {
+					return err
+				}
+			}
 			address, err := c.address(args[0])
 			if err != nil {
 				return err
 			}
 			return ask(cmd.Context(), c, q, func(ctx context.Context, l *link) (rpc.Entry, error) {
-				return l.reads.Entry(ctx, address.String(), args[1], q.options())
+				o := q.options()
+				o.IncludePending = pending
+				return l.reads.Entry(ctx, address.String(), args[1], o)
 			}, writeEntry)
 		},
 	}
+	cmd.Flags().BoolVar(&pending, "include-pending", false, "join the entry with operations that are in no block yet; not verified, not strong")
+	return cmd
 }
 
 func writeEntry(w io.Writer, e rpc.Entry) {
@@ -47,6 +63,7 @@ func writeEntry(w io.Writer, e rpc.Entry) {
 	if e.ModifiedHeight > 0 {
 		pairs = append(pairs, "written at", fmt.Sprintf("height %d", e.ModifiedHeight))
 	}
+	pairs = append(pairs, pendingPairs(&e)...)
 	fields(w, append(pairs, "height", fmt.Sprint(e.Height))...)
 }
 

@@ -21,6 +21,8 @@ type cli struct {
 	home    string // as asked for; see clientHome for where keys and client.toml are
 	output  string // table or json
 
+	onPartition string // what a node that is cut off is to do with transactions, from --on-partition
+
 	client *clientHome // loaded on first use by loadClientHome
 	fromFD []byte      // passphrase read from --passphrase-fd
 
@@ -50,7 +52,7 @@ and serves reads, and up to a third of them may crash, hang or lie.
 	addGlobalFlags(root)
 	root.AddCommand(
 		newDev(c), newTestnet(c), newInit(c), newGenesis(c), newStart(c),
-		newKeys(c), newTx(c), newQuery(c), newStatus(c), newBench(c),
+		newKeys(c), newTx(c), newQuery(c), newStatus(c), newTopology(c), newEvents(c), newGateway(c), newBench(c),
 		newSnapshot(c), newFsck(c), newReplay(c), newVerify(c),
 		newConfig(c), newVersion(c), newExitCodes(),
 	)

@@ -149,9 +149,12 @@ func writeNode(w io.Writer, s rpc.Status) {
 	fields(w, "node", s.Node, "chain id", s.ChainID, "genesis hash", s.GenesisHash.String(),
 		"height", fmt.Sprint(s.Height), "first height", firstHeights(s), "app hash", s.AppHash.String(),
 		"last block", age(time.Duration(s.BlockAgeMS)*time.Millisecond)+" ago", "state", state,
-		"partition", s.Partition, "peers", fmt.Sprint(s.Peers), "validators", fmt.Sprint(s.Validators),
+		"partition", s.Partition, "power", powerText(s), "peers", fmt.Sprint(s.Peers), "validators", fmt.Sprint(s.Validators),
 		"waiting", fmt.Sprintf("%d transactions", s.PoolTxs), "memory", bytesText(s.RSSBytes), "version", s.Version)
 }
+
+// powerText is the voting power a node hears from, of all there is.
+func powerText(s rpc.Status) string { return fmt.Sprintf("%d of %d", s.Reachable, s.TotalPower) }
 
 // firstHeights says how far back a node answers.
 func firstHeights(s rpc.Status) string {
@@ -170,10 +173,10 @@ func writeNodes(w io.Writer, nodes []nodeDocument) {
 			top = max(top, n.Status.Height)
 		}
 	}
-	g := newGrid("node", "height", "lag", "app hash", "last block", "peers", "partition", "state").right(1, 2, 4, 5)
+	g := newGrid("node", "height", "lag", "app hash", "last block", "peers", "power", "partition", "queued", "state").right(1, 2, 4, 5, 6, 8)
 	for _, n := range nodes {
 		if n.Status == nil {
-			g.add(n.Endpoint, "-", "-", "-", "-", "-", "-", n.Error)
+			g.add(n.Endpoint, "-", "-", "-", "-", "-", "-", "-", "-", n.Error)
 			continue
 		}
 		s := n.Status
@@ -182,7 +185,7 @@ func writeNodes(w io.Writer, nodes []nodeDocument) {
 			state = "catching up"
 		}
 		g.add(s.Node, fmt.Sprint(s.Height), fmt.Sprint(top-s.Height), short(s.AppHash.String()),
-			age(time.Duration(s.BlockAgeMS)*time.Millisecond), fmt.Sprint(s.Peers), s.Partition, state)
+			age(time.Duration(s.BlockAgeMS)*time.Millisecond), fmt.Sprint(s.Peers), powerText(*s), s.Partition, fmt.Sprint(s.OutboxTxs), state)
 	}
 	g.write(w)
 }

@@ -56,6 +56,7 @@ func addTestnetFlags(cmd *cobra.Command, spec *node.TestnetSpec, benchAccounts *
 	f.IntVar(&spec.Validators, "validators", 4, "how many validators; 3f+1 of them tolerate f failing")
 	f.IntVar(&spec.BasePort, "base-port", node.BasePort, fmt.Sprintf("first port; each validator takes five, %d apart", node.PortStep))
 	f.StringVar(&spec.Profile, "profile", node.ProfileLAN, "timeouts for validators that are near (lan) or far (wan)")
+	f.StringSliceVar(&spec.Regions, "regions", nil, "where the validators stand, one for each, such as eu/de,eu/fr,us,asia (default none)")
 	f.BoolVar(&spec.LibP2P, "libp2p", false, "connect validators over libp2p instead of the classic transport")
 	f.IntVar(benchAccounts, "bench-accounts", 0, "so many further funded accounts for 'tetrad bench'")
 }

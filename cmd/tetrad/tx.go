@@ -24,7 +24,8 @@ The transaction's id is printed before anything is sent, so that its outcome can
 Amounts are a number and an asset, such as 12.50usd. Accounts are addresses or the names of your keys.`,
 	}
 	cmd.AddCommand(newTxTransfer(c), newTxAccount(c), newTxAsset(c), newTxPut(c),
-		newTxAdd(c), newTxSetAdd(c), newTxSetRemove(c), newTxWriteLast(c), newTxWriteMulti(c),
+		newTxAdd(c), newTxSetAdd(c), newTxSetRemove(c), newTxWriteLast(c), newTxWriteMulti(c), newTxProveEquivocation(c),
+		newTxSetNode(c), newTxApproveRegion(c),
 		newTxSend(c), newTxSign(c), newTxBroadcast(c), newTxStatus(c), newTxReceipt(c))
 	addKeyringFlag(cmd)
 	return cmd
@@ -49,6 +50,7 @@ type txFlags struct {
 	offline        bool
 	idempotencyKey string
 	scales         []string
+	onPartition    string
 }
 
 func (t *txFlags) add(cmd *cobra.Command) {
@@ -56,7 +58,7 @@ func (t *txFlags) add(cmd *cobra.Command) {
 	f.StringVar(&t.from, "from", "", "acting account: one of your keys, or an address (default client.toml's default_key)")
 	f.StringSliceVar(&t.signWith, "sign-with", nil, "keys to sign with, where they are not the acting account's own `NAMES`")
 	f.StringVar(&t.memo, "memo", "", "a short public note")
-	f.DurationVar(&t.validFor, "valid-for", 60*time.Second, "how long the transaction may wait for a block")
+	f.DurationVar(&t.validFor, "valid-for", 60*time.Second, "how long the transaction may wait for a block; with --on-partition queue 9m unless it is said")
 	f.BoolVar(&t.dryRun, "dry-run", false, "ask a node what would happen, and send nothing")
 	f.BoolVar(&t.offline, "offline", false, "ask no node and print the signed transaction; needs chain_id and genesis_hash in client.toml, and --scale for amounts")
 	f.StringVar(&t.idempotencyKey, "idempotency-key", "", "with the same key, a repeated command sends the same transaction again, which takes effect at most once")
@@ -74,10 +76,19 @@ func (t *txFlags) addScales(cmd *cobra.Command) {
 
 func (t *txFlags) addWait(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.wait, "wait", waitCommitted, "what to wait for: none, accepted (by a node), committed (in a block) or proof (that a node cannot have made up)")
+	cmd.Flags().StringVar(&t.onPartition, "on-partition", "", "what a node is to do that is cut off from the others: fail (refuse at once) or queue (keep the transaction, pass it on later); default queue for add, set-add, set-remove, write-last and write-multi, fail for all others")
+	_ = cmd.RegisterFlagCompletionFunc("on-partition", cobra.FixedCompletions([]string{rpc.OnPartitionFail, rpc.OnPartitionQueue}, cobra.ShellCompDirectiveNoFileComp))
 }
+
+// queuedFor is how long a transaction is valid that may have to wait for a network that is cut: a minute less than what
+// networks allow, since clocks differ.
+const queuedFor = 9 * time.Minute
 
 func (t *txFlags) check() error {
 	if err := checkWait(t.wait); err != nil {
+		return err
+	}
+	if err := checkOnPartition(t.onPartition); err != nil {
 		return err
 	}
 	if t.validFor < time.Second || t.validFor > 24*time.Hour {
@@ -106,6 +117,14 @@ func checkWait(wait string) error {
 	return usagef("--wait must be none, accepted, committed or proof, not %q", wait)
 }
 
+func checkOnPartition(how string) error {
+	switch how {
+	case rpc.OnPartitionDefault, rpc.OnPartitionFail, rpc.OnPartitionQueue:
+		return nil
+	}
+	return usagef("--on-partition must be fail or queue, not %q", how)
+}
+
 // txDocument is what tx commands print.
 type txDocument struct {
 	TxID    string     `json:"txid"`
@@ -118,13 +137,21 @@ type txDocument struct {
 	Proven  bool       `json:"verified,omitempty"`
 	DryRun  bool       `json:"dry_run,omitempty"`
 	Error   *errorBody `json:"error,omitempty"`
+
+	Partition string `json:"partition,omitempty"`
+	QueuedAt  string `json:"queued_at,omitempty"`
+	ExpiresAt string `json:"expires_at,omitempty"`
 }
 
 // transact takes a command all the way: build, sign, keep, send, wait, print.
 func (c *cli) transact(ctx context.Context, t *txFlags, build buildFunc) error {
+	if t.onPartition == rpc.OnPartitionQueue && !c.command.Flags().Changed("valid-for") {
+		t.validFor = queuedFor
+	}
 	if err := t.check(); err != nil {
 		return err
 	}
+	c.onPartition = t.onPartition
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
 	b, err := c.newBuilder(ctx, t)
@@ -202,13 +229,33 @@ func (c *cli) submitAndWait(ctx context.Context, l *link, signed client.Signed, 
 		case f.exit != exitUnknown && f.exit != exitUnreachable:
 			status.Status = rpc.StatusRefused
 		}
+		if f.code == uint32(ledger.CodeNoQuorum) {
+			return status, f.next("try again when the network is whole, or have a node keep the transaction until then: --on-partition queue")
+		}
 		return status, err
 	}
 	status.Status, status.Height, status.Code = answer.Status, answer.Height, answer.Code
+	status.QueuedAt, status.ExpiresAt = answer.QueuedAt, answer.ExpiresAt
 	if wait != waitCommitted && wait != waitProof {
 		return status, nil
 	}
-	return l.await(ctx, signed, wait)
+	waited, err := l.await(ctx, signed, wait)
+	if err != nil && answer.Status == rpc.StatusQueued && !waited.Decided() {
+		return status, stillQueued(answer, err)
+	}
+	return waited, err
+}
+
+// stillQueued says that waiting for a block was in vain because the network is cut. Other errors stay what they are.
+func stillQueued(answer rpc.SubmitResponse, err error) error {
+	f := exitOfUnknownOutcome(err)
+	if f == nil {
+		return err
+	}
+	f.slug = "queued"
+	f.message = fmt.Sprintf("the network is cut (%s): the transaction is queued at a node, which passes it on when the network is whole; it is in no block yet and expires at %s",
+		answer.Partition, answer.ExpiresAt)
+	return f
 }
 
 // await waits until a transaction is decided, or until that is proven.
@@ -290,13 +337,19 @@ func (d txDocument) write(w io.Writer) {
 	if d.Proven {
 		txLine(w, "proof", "verified")
 	}
+	if d.ExpiresAt != "" {
+		txLine(w, "expires", d.ExpiresAt)
+	}
 }
 
 // txLine prints one line of an outcome. The lines come one by one, so their width is fixed.
 func txLine(w io.Writer, name, value string) { fmt.Fprintf(w, "%-7s  %s\n", name, value) }
 
 func documentOfStatus(s rpc.TxStatus) txDocument {
-	d := txDocument{TxID: s.TxID.String(), Status: s.Status, Height: s.Height, Code: s.Code, Op: s.Op}
+	d := txDocument{
+		TxID: s.TxID.String(), Status: s.Status, Height: s.Height, Code: s.Code, Op: s.Op,
+		QueuedAt: s.QueuedAt, ExpiresAt: s.ExpiresAt,
+	}
 	if s.Height > 0 && (s.Status == rpc.StatusCommitted || s.Status == rpc.StatusFailed) {
 		d.Index = &s.Index
 	}

@@ -210,6 +210,10 @@ func newTxBroadcast(c *cli) *cobra.Command {
 			if err := checkWait(t.wait); err != nil {
 				return err
 			}
+			if err := checkOnPartition(t.onPartition); err != nil {
+				return err
+			}
+			c.onPartition = t.onPartition
 			signed, err := c.readSigned(args[0])
 			if err != nil {
 				return err

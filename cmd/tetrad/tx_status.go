@@ -18,8 +18,9 @@ func newTxStatus(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status TXID",
 		Short: "Say what became of a transaction",
-		Long: `Say what became of a transaction: unknown, pending, committed, failed, or never_will. The exit code says
-whether a node answered; with --wait committed it is that of the outcome, as for the command that sent it.`,
+		Long: `Say what became of a transaction: unknown, pending, queued (a node that is cut off keeps it), committed, failed,
+or never_will. The exit code says whether a node answered; with --wait committed it is that of the outcome, as for the
+command that sent it.`,
 		Args: names("TXID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if wait != waitNone && wait != waitCommitted {
@@ -59,7 +60,7 @@ func (c *cli) txStatus(ctx context.Context, text, wait string) error {
 		}
 		return c.finish(d)
 	}
-	status, err := l.Tx(ctx, id, 0)
+	status, err := l.Seek(ctx, id, 0)
 	if err != nil {
 		return err
 	}

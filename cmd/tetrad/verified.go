@@ -19,6 +19,7 @@ type reader interface {
 	Entry(ctx context.Context, namespace, path string, o client.ReadOptions) (rpc.Entry, error)
 	Entries(ctx context.Context, namespace, prefix string, o client.ReadOptions) (rpc.Entries, error)
 	Validators(ctx context.Context, o client.ReadOptions) (rpc.Validators, error)
+	Node(ctx context.Context, validator string, o client.ReadOptions) (rpc.Node, error)
 	Params(ctx context.Context, o client.ReadOptions) (rpc.Params, error)
 	History(ctx context.Context, id string, o client.HistoryOptions) (rpc.History, error)
 	ReadBlock(ctx context.Context, receipts string, o client.ReadOptions) (rpc.Block, error)
@@ -27,30 +28,40 @@ type reader interface {
 // believeNobody makes the link's reader one that checks proofs. Its trust is the genesis hash that this home has:
 // one that a node just told proves nothing about that node.
 func (l *link) believeNobody(c *cli, fresh, trust string) error {
-	known, err := c.trusted()
+	o, err := l.verifiedOptions(c, fresh, trust)
 	if err != nil {
 		return err
 	}
-	height, hash, err := parseTrust(trust)
-	if err != nil {
-		return err
-	}
-	endpoints, err := c.endpoints()
-	if err != nil {
-		return err
-	}
-	http, err := c.httpClient()
-	if err != nil {
-		return err
-	}
-	l.verified, err = client.NewVerified(client.VerifiedOptions{
-		Options: client.Options{Endpoints: endpoints, Consistency: fresh, MinHeight: l.session.height(), HTTP: http},
-		ChainID: known.id, GenesisHash: known.genesis, Home: c.client.path("light"), Evidence: c.client.path("evidence"), TrustHeight: height, TrustHash: hash,
-	})
+	l.verified, err = client.NewVerified(o)
 	if err == nil {
 		l.reads = l.verified
 	}
 	return err
+}
+
+// verifiedOptions are those of everything that checks answers.
+func (l *link) verifiedOptions(c *cli, fresh, trust string) (client.VerifiedOptions, error) {
+	var o client.VerifiedOptions
+	known, err := c.trusted()
+	if err != nil {
+		return o, err
+	}
+	height, hash, err := parseTrust(trust)
+	if err != nil {
+		return o, err
+	}
+	endpoints, err := c.endpoints()
+	if err != nil {
+		return o, err
+	}
+	http, err := c.httpClient()
+	if err != nil {
+		return o, err
+	}
+	return client.VerifiedOptions{
+		Options: client.Options{Endpoints: endpoints, Consistency: fresh, MinHeight: l.session.height(), HTTP: http},
+		ChainID: known.id, GenesisHash: known.genesis, Home: c.client.path("light"), Evidence: c.client.path("evidence"), TrustHeight: height, TrustHash: hash,
+	}, nil
 }
 
 // trusted is the chain's identity as this home has it.
@@ -160,6 +171,10 @@ func exitOfTrust(err error) *failure {
 // closeVerified keeps what was learned of the chain's headers for the next command.
 func (l *link) closeVerified() {
 	if l.verified == nil {
+		return
+	}
+	if l.strong != nil {
+		_ = l.strong.Close() // and with it what it rests on
 		return
 	}
 	_ = l.verified.Close() // a home that is read-only costs the next command a few more requests

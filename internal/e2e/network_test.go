@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,8 @@ type network struct {
 
 	chainID string
 	genesis crypto.Hash
+
+	wires wires // nil where nothing is to be cut
 }
 
 // process is one validator: its home and, while it runs, its process.
@@ -218,11 +221,19 @@ func (n *network) client(indexes ...int) *client.Client {
 	for _, p := range n.pick(indexes) {
 		urls = append(urls, n.url(p.index))
 	}
-	c, err := client.New(client.Options{Endpoints: urls, Timeout: patience})
+	c, err := client.New(client.Options{Endpoints: urls, Timeout: patience, HTTP: n.http()})
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	return c
+}
+
+// http is how this test reaches the validators; nil: like everything else on this machine.
+func (n *network) http() *http.Client {
+	if n.wires == nil {
+		return nil
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: n.through, DisableKeepAlives: true}}
 }
 
 // ask asks until there is an answer: a validator on a busy machine is slow, which is no fault.

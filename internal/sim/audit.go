@@ -16,9 +16,11 @@ func newAuditor(doc *genesis.Doc) *auditor {
 	m := &model{
 		accounts: map[crypto.Address]*account{}, assets: map[crypto.Hash]*asset{},
 		entries: map[entryName]entry{}, merging: map[entryName]merging{}, validForMaxMS: doc.Params.ValidForMaxMS, validators: map[crypto.ValidatorID]validator{},
+		nodes: map[crypto.ValidatorID]registered{},
 	}
 	for _, v := range doc.Validators {
-		m.validators[crypto.ValidatorIDOf(v.Key.Type, v.Key.Bytes)] = validator{power: v.Power}
+		m.validators[crypto.ValidatorIDOf(v.Key.Type, v.Key.Bytes)] = validator{power: v.Power, operator: v.Operator, key: v.Key.Bytes}
+		m.begin(v)
 	}
 	for _, a := range doc.Assets {
 		issuer, _ := doc.Account(a.Issuer)
@@ -110,6 +112,9 @@ func (a *auditor) compareState(node *app.App) error {
 	if err := a.compareNamespaces(view, counts); err != nil {
 		return err
 	}
+	if err := a.compareNodes(view); err != nil {
+		return err
+	}
 	return a.compareValidators(view)
 }
 
@@ -175,7 +180,7 @@ func compareAccount(view ledger.Reader, id crypto.Address, want *account, held m
 		key = got.Policy.Members[0].PublicKey
 	}
 	if len(balances) != len(want.balances) || len(got.Lanes) != len(want.lanes) || got.LogCount != want.logCount ||
-		got.LogHead != want.logHead || !bytes.Equal(key, want.key) {
+		got.LogHead != want.logHead || got.Equivocation != want.proofs || !bytes.Equal(key, want.key) {
 		return fmt.Errorf("account %s is %+v, should be %+v", id, got, want)
 	}
 	for _, b := range balances {

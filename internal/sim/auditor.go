@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/big"
 
 	"github.com/tetradledger/tetrad/app"
@@ -32,6 +33,7 @@ type model struct {
 	tag            ledger.Tag // of the operation that is being executed
 	validForMaxMS  uint64
 	validators     map[crypto.ValidatorID]validator
+	nodes          map[crypto.ValidatorID]registered
 }
 
 type account struct {
@@ -40,6 +42,7 @@ type account struct {
 	balances map[crypto.Hash]*big.Int
 	logCount uint64
 	logHead  crypto.Hash
+	proofs   ledger.Equivocation
 }
 
 type asset struct {
@@ -59,7 +62,11 @@ type entry struct {
 	value           []byte
 }
 
-type validator struct{ power, faults, lastFault uint64 }
+type validator struct {
+	power, faults, lastFault uint64
+	operator                 crypto.Address
+	key                      []byte
+}
 
 // verdict is what became of a transaction in a block.
 type verdict struct {
@@ -101,6 +108,11 @@ func (m *model) copy() *model {
 	c.merging = make(map[entryName]merging, len(m.merging))
 	for name, e := range m.merging {
 		c.merging[name] = e.copy()
+	}
+	c.nodes = make(map[crypto.ValidatorID]registered, len(m.nodes))
+	for id, n := range m.nodes {
+		n.approvals = maps.Clone(n.approvals)
+		c.nodes[id] = n
 	}
 	return &c
 }

@@ -64,8 +64,14 @@ const beginMS = 1_800_000_000_000
 func document() (*genesis.Doc, error) {
 	var validators []genesis.Validator
 	for i := range 6 { // two more than the least number, so that two can lose their power
+		var node genesis.Node
+		if i%2 == 0 {
+			node = genesis.Node{ServiceKey: crypto.DevKey(fmt.Sprintf("sim/service/%d", i)).Public().Bytes, Region: simRegions[i/2]}
+		}
 		validators = append(validators, genesis.Validator{
+			Node: node,
 			Name: fmt.Sprintf("validator%d", i), Key: crypto.DevKey(fmt.Sprintf("sim/validator/%d", i)).Public(), Power: 10,
+			Operator: crypto.DevKey(people[i%4]).Public().Address(), // two of them operate two
 		})
 	}
 	s := genesis.DevSpec("tetrad-sim", time.UnixMilli(beginMS), validators, people...)

@@ -36,6 +36,9 @@ func (e merging) there() bool {
 
 // merge does an operation that does not conflict.
 func (m *model) merge(op *ledger.Op, actor crypto.Address) ledger.Code {
+	if a := m.accounts[actor]; a != nil && a.proofs.Barred {
+		return ledger.CodeAuthorBarred
+	}
 	switch kind := op.Kind.(type) {
 	case *ledger.Op_Add:
 		return m.change(actor, kind.Add.Path, ledger.KindCounter, func(e *merging) ledger.Code {

@@ -24,6 +24,12 @@ func (m *model) op(op *ledger.Op, actor crypto.Address, touched map[crypto.Addre
 		return m.put(kind.Put, actor)
 	case *ledger.Op_Assert:
 		return m.assert(kind.Assert)
+	case *ledger.Op_ProveEquivocation:
+		return m.prove(kind.ProveEquivocation, touched)
+	case *ledger.Op_SetNode:
+		return m.setNode(kind.SetNode, actor)
+	case *ledger.Op_ApproveRegion:
+		return m.approveRegion(kind.ApproveRegion, actor)
 	}
 	return m.merge(op, actor)
 }
@@ -73,7 +79,7 @@ func (m *model) setAccount(x *ledger.SetAccount, actor crypto.Address, touched m
 		}
 	}
 	touched[id] = true
-	m.account(id).key = x.Policy.Members[0].PublicKey
+	m.setKey(id, x.Policy.Members[0].PublicKey)
 	return 0
 }
 

@@ -29,6 +29,9 @@ var generators = []struct {
 	{"set_remove", 2, (*workload).setRemove},
 	{"write_last", 2, (*workload).writeLast},
 	{"write_multi", 2, (*workload).writeMulti},
+	{"set_node", 2, (*workload).setNode},
+	{"approve_region", 2, (*workload).approveRegion},
+	{"prove_equivocation", 1, (*workload).proveEquivocation},
 	{"set_validator", 1, (*workload).setValidator},
 }
 
@@ -190,6 +193,9 @@ func (w *workload) signed(b ledger.Body, fault ledger.Code, change func(*ledger.
 		if b.Ops[i].GetSetValidator() != nil {
 			t.anyFault, t.fault = true, 0 // reserved: it does not even decode
 		}
+	}
+	if w.overproves(&b) {
+		t.anyFault, t.fault = true, 0
 	}
 	chosen := map[string]bool{}
 	for _, actor := range t.actors() {

@@ -386,6 +386,12 @@ func TestFsckInvariants(t *testing.T) {
 			leaf := ledger.Validator{KeyType: k.Type, PublicKey: k.Bytes, Power: 1}
 			return []ledger.Change{{Key: ledger.KeyValidator(leaf.ID()), Value: leaf.Append(nil)}}
 		}, []string{"the list of validators does not name it"}},
+		"a node of nobody": {func(v *View) []ledger.Change {
+			n := ledger.Node{ServiceKey: make([]byte, 32), Claimed: "eu", Approvals: []crypto.ValidatorID{{7}}}
+			return []ledger.Change{
+				{Key: ledger.KeyNode(crypto.ValidatorID{1}), Value: n.Append(nil)}, {Key: ledger.KeyNode(crypto.ValidatorID{2}), Value: n.Append(nil)},
+			}
+		}, []string{"node of validator " + crypto.ValidatorID{1}.String(), "there is no such validator", "approved by " + crypto.ValidatorID{7}.String(), "it has the service key of the node of"}},
 		"a leaf that is not canonical": {func(v *View) []ledger.Change {
 			return []ledger.Change{{Key: ledger.KeyAccount(crypto.Address{3}), Value: []byte{9, 9}}}
 		}, []string{"version 9 is not known"}},

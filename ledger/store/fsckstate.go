@@ -15,10 +15,11 @@ type stateCheck struct {
 	view       *merkle.View
 	chain      ledger.Chain
 	assets     map[crypto.Hash]*assetCheck
-	validators map[crypto.ValidatorID]bool // that the list names
-	found      int                         // validators that have a leaf and are listed
-	entries    map[crypto.Address]uint64   // by namespace
-	counted    map[crypto.Address]uint64   // what the namespaces' leaves say of that
+	validators map[crypto.ValidatorID]bool   // that the list names
+	found      int                           // validators that have a leaf and are listed
+	services   map[string]crypto.ValidatorID // nodes by service key
+	entries    map[crypto.Address]uint64     // by namespace
+	counted    map[crypto.Address]uint64     // what the namespaces' leaves say of that
 }
 
 // assetCheck adds up what accounts hold of an asset.
@@ -38,7 +39,8 @@ func (f *fsck) checkState() error {
 	}
 	s := &stateCheck{
 		f: f, view: view, assets: make(map[crypto.Hash]*assetCheck), validators: make(map[crypto.ValidatorID]bool),
-		entries: make(map[crypto.Address]uint64), counted: make(map[crypto.Address]uint64),
+		services: make(map[string]crypto.ValidatorID),
+		entries:  make(map[crypto.Address]uint64), counted: make(map[crypto.Address]uint64),
 	}
 	s.readLists()
 	var err error
@@ -120,6 +122,8 @@ func (s *stateCheck) leaf(key, value []byte) {
 		} else {
 			s.f.fault(leafName(key), "the list of validators does not name it")
 		}
+	case ledger.PrefixNode:
+		s.node(crypto.ValidatorID(key[1:]), value)
 	case ledger.PrefixBucket:
 		if number := numberOf(key); number < s.chain.BucketsFrom || number >= s.chain.BucketsTo {
 			s.f.fault(leafName(key), "the chain's counters say that buckets from %d to below %d have leaves", s.chain.BucketsFrom, s.chain.BucketsTo)
@@ -140,10 +144,30 @@ func leafName(key []byte) string {
 		return fmt.Sprintf("entry %q of account %s (key %x)", key[1+32:], crypto.Address(key[1:1+32]), key)
 	case ledger.PrefixNamespace:
 		return fmt.Sprintf("namespace of account %s (key %x)", crypto.Address(key[1:]), key)
+	case ledger.PrefixNode:
+		return fmt.Sprintf("node of validator %s (key %x)", crypto.ValidatorID(key[1:]), key)
 	case ledger.PrefixValidator:
 		return fmt.Sprintf("validator %s (key %x)", crypto.ValidatorID(key[1:]), key)
 	}
 	return fmt.Sprintf("key %x", key)
+}
+
+// node checks that a node and all who approve of its region are validators, and that it shares its key with none.
+func (s *stateCheck) node(id crypto.ValidatorID, value []byte) {
+	n, _ := ledger.DecodeNode(value)
+	where := leafName(ledger.KeyNode(id))
+	if !s.validators[id] {
+		s.f.fault(where, "there is no such validator")
+	}
+	for _, one := range n.Approvals {
+		if !s.validators[one] {
+			s.f.fault(where, "its region is approved by %s, which is no validator", one)
+		}
+	}
+	if other, taken := s.services[string(n.ServiceKey)]; taken {
+		s.f.fault(where, "it has the service key of the node of %s", other)
+	}
+	s.services[string(n.ServiceKey)] = id
 }
 
 // account checks an account and all its pages, and adds up its balances.

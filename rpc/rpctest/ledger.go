@@ -51,13 +51,14 @@ type block struct {
 // Get makes a block's state a ledger.Reader.
 func (b *block) Get(key []byte) ([]byte, error) { return b.state[string(key)], nil }
 
-// NewLedger begins at the block time with one validator and funded accounts.
-func NewLedger(chainID string, timeMS uint64) *Ledger {
+// NewLedger begins at the block time with four validators and funded accounts, and then with what else a test wants of
+// its genesis.
+func NewLedger(chainID string, timeMS uint64, more ...ledger.GenesisOp) *Ledger {
 	l := &Ledger{
 		ChainID: chainID, Genesis: crypto.Sum([]byte(chainID)), pooled: map[crypto.Hash]bool{},
 		decided: map[crypto.Hash]ledger.Receipt{}, changed: make(chan struct{}), trees: newTrees(),
 	}
-	out, err := ledger.ExecuteGenesis(ledger.DefaultParams(), genesisOps(), timeMS)
+	out, err := ledger.ExecuteGenesis(ledger.DefaultParams(), append(genesisOps(), more...), timeMS)
 	if err != nil {
 		panic("rpctest: the genesis is wrong: " + err.Error())
 	}
@@ -77,14 +78,32 @@ func genesisOps() []ledger.GenesisOp {
 			To: to[:], Asset: usd[:], Amount: ledger.Amount{Lo: 100_000_000}.Bytes(),
 		}}}})
 	}
+	var nodes []ledger.GenesisOp
 	for i := range 4 {
 		name := fmt.Sprintf("node%d", i)
 		key := crypto.DevKey("validator-" + name).Public()
 		ops = append(ops, ledger.GenesisOp{Actor: ledger.GovAddress, Op: ledger.Op{Kind: &ledger.Op_SetValidator{SetValidator: &ledger.SetValidator{
-			KeyType: uint32(key.Type), PublicKey: key.Bytes, Power: 10, Name: name,
+			KeyType: uint32(key.Type), PublicKey: key.Bytes, Power: 10, Name: name, Operator: operator(i),
+		}}}})
+		id := crypto.ValidatorIDOf(key.Type, key.Bytes)
+		nodes = append(nodes, ledger.GenesisOp{Actor: ledger.GovAddress, Op: ledger.Op{Kind: &ledger.Op_SetNode{SetNode: &ledger.SetNode{
+			Validator: id[:], ServiceKey: crypto.DevKey("service-" + name).Public().Bytes,
 		}}}})
 	}
-	return ops
+	nodes[0].Op.GetSetNode().Region, nodes[0].Op.GetSetNode().Plane = "eu/de", "/ip4/127.0.0.1/tcp/26659"
+	return append(ops, nodes...)
+}
+
+// operator is the account that operates a validator: operator0 and so on.
+func operator(i int) []byte {
+	a := Address(fmt.Sprintf("operator%d", i))
+	return a[:]
+}
+
+// ValidatorID is the id of a validator of the genesis, by its name.
+func ValidatorID(name string) crypto.ValidatorID {
+	key := crypto.DevKey("validator-" + name).Public()
+	return crypto.ValidatorIDOf(key.Type, key.Bytes)
 }
 
 // Address is the account of a name.

@@ -3,6 +3,7 @@ package rpctest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type Node struct {
 	first   uint64     // oldest height it keeps
 	poolMax int        // takes so many transactions at once; 0: any number
 	adjust  func(*rpc.Status)
+	unheard bool // hears of no other validator, and attests nothing
 }
 
 var _ rpc.Backend = (*Node)(nil)
@@ -194,6 +196,40 @@ func (n *Node) Read(ctx context.Context, o rpc.ReadOptions) (rpc.Snapshot, error
 	return snapshot{b}, nil
 }
 
+// Pending implements rpc.Backend: all transactions that wait are at every node.
+func (n *Node) Pending(ctx context.Context, name ledger.EntryName, minHeight uint64) (rpc.Snapshot, []*ledger.Transaction, bool, error) {
+	snap, err := n.Read(ctx, rpc.ReadOptions{MinHeight: minHeight})
+	if err != nil {
+		return nil, nil, false, err
+	}
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var txs []*ledger.Transaction
+	for _, t := range l.pool {
+		if slices.Contains(t.Merges(), name) {
+			txs = append(txs, t)
+		}
+	}
+	return snap, txs, true, nil
+}
+
+// Equivocations implements rpc.Backend: those among the transactions that wait.
+func (n *Node) Equivocations(context.Context) ([][2]*ledger.Transaction, error) {
+	l := n.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out [][2]*ledger.Transaction
+	for i, a := range l.pool {
+		for _, b := range l.pool[:i] {
+			if ledger.Equivocate(a, b) {
+				out = append(out, [2]*ledger.Transaction{a, b})
+			}
+		}
+	}
+	return out, nil
+}
+
 // Prove implements rpc.Backend.
 func (n *Node) Prove(ctx context.Context, o rpc.ReadOptions) (rpc.Prover, error) {
 	l := n.ledger
@@ -291,6 +327,27 @@ func (l *Ledger) describe(b *block) rpc.Block {
 	return out
 }
 
+// Contents implements rpc.Backend.
+func (n *Node) Contents(_ context.Context, height uint64) (rpc.Block, [][]byte, error) {
+	n.ledger.mu.Lock()
+	defer n.ledger.mu.Unlock()
+	b, err := n.at(height)
+	if err != nil {
+		return rpc.Block{}, nil, err
+	}
+	out := n.ledger.describe(b)
+	out.Receipts = rpc.ReceiptsOf(b.receipts)
+	var raws [][]byte
+	for _, tx := range b.txs {
+		inner := [][]byte{tx}
+		if ledger.IsFrame(tx) {
+			inner, _ = ledger.DecodeFrame(tx) // made by pack
+		}
+		raws = append(raws, inner...)
+	}
+	return out, raws, nil
+}
+
 // ProveBlock implements rpc.Backend.
 func (n *Node) ProveBlock(ctx context.Context, height uint64) (rpc.Block, error) {
 	l := n.ledger
@@ -329,7 +386,7 @@ func (n *Node) Status(context.Context) (rpc.Status, error) {
 	s := rpc.Status{
 		Node: n.name, ChainID: n.ledger.ChainID, GenesisHash: n.ledger.Genesis, Version: "test", Height: b.height, AppHash: b.root,
 		BlockTime:  time.UnixMilli(int64(b.timeMS)).UTC().Format(time.RFC3339Nano),
-		BlockAgeMS: 100, Partition: rpc.PartitionOK, Peers: 3, Validators: 4, PoolTxs: pool, CPUSeconds: 1, RSSBytes: 1 << 20, UptimeS: 60,
+		BlockAgeMS: 100, Partition: rpc.PartitionOK, Peers: 3, Validators: 4, Reachable: 40, TotalPower: 40, PoolTxs: pool, CPUSeconds: 1, RSSBytes: 1 << 20, UptimeS: 60,
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
