@@ -13,8 +13,9 @@ import (
 const (
 	// ConsistencyStrong is what answers of a Strong say of themselves.
 	ConsistencyStrong = "strong"
-	// strongWaitDefault is within what a reader on the smaller side of a cut network is told so.
-	strongWaitDefault = 2 * time.Second
+	// strongWaitDefault is within what a reader on the smaller side of a cut network is told so: with what a command
+	// needs to begin and end, two seconds.
+	strongWaitDefault = rpc.StrongMax
 	// settleWait is how long Close waits for slow nodes to be found out.
 	settleWait = 300 * time.Millisecond
 )
@@ -24,7 +25,7 @@ type StrongOptions struct {
 	VerifiedOptions
 
 	// Wait is how long may pass until it is known which height a read must have reached, or until the error is an
-	// ErrNoQuorum; 0: 2 s.
+	// ErrNoQuorum; 0: rpc.StrongMax.
 	Wait time.Duration
 	// Proven makes nodes prove every answer. Without it, an answer in which nodes with more than a third of the
 	// voting power agree is good enough, which saves the wait for one block more.

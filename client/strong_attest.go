@@ -47,7 +47,7 @@ type attestAnswer struct {
 	Signature  string             `json:"signature"`
 }
 
-const pathAttest = "/v1/attest"
+const pathAttest = rpc.PathAttest
 
 // attest asks one node for its validator's attestation, and checks everything about it.
 func (r *round) attest(ctx context.Context, node string) attested {

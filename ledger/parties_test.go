@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 
@@ -48,5 +49,25 @@ func TestAssetsOfATransaction(t *testing.T) {
 	}
 	if none := UndecodableTransaction([]byte{1}, CodeBadEncoding); len(none.Parties())+len(none.Assets()) > 0 {
 		t.Error("what does not decode names somebody")
+	}
+}
+
+// TestTheAccusedIsAParty: evidence extends the log of the account that it is against.
+func TestTheAccusedIsAParty(t *testing.T) {
+	author, other := testKey("alice"), testKey("bob")
+	signed := func(by party, nonce byte, op Op) *Transaction {
+		tx, err := DecodeTransaction(encodeTx(Body{
+			Version: 1, ChainId: "parties-1", Actor: by.address[:], Nonce: bytes.Repeat([]byte{nonce}, NonceLen),
+			ValidUntilMs: testTimeMS + 1000, Ops: []Op{op},
+		}, by))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tx
+	}
+	add := func(delta int64) Op { return Op{Kind: &Op_Add{Add: &Add{Path: "n", Delta: delta}}} }
+	op, fits := EvidenceFor(signed(author, 1, add(1)), signed(author, 1, add(2)))
+	if got := signed(other, 2, op).Parties(); !fits || !slices.Equal(got, []crypto.Address{other.address, author.address}) {
+		t.Errorf("the parties are %v", got)
 	}
 }
