@@ -78,7 +78,7 @@ func (c *consensus) learn(i int) {
 // write hands in a payment of a cent to bob; the channel is closed when it is acknowledged.
 func (c *consensus) write(t testing.TB) <-chan struct{} {
 	t.Helper()
-	tx, err := NewTx(c.ChainID, c.Genesis, rpctest.Address("alice")).ValidUntilMS(soon()).
+	tx, err := NewTx(c.ChainID, c.Genesis, rpctest.Address("alice")).ValidUntilMS(inFiveMinutes()).
 		Transfer(rpctest.Address("bob"), "usd", ledger.Amount{Lo: 1}).Sign(crypto.DevKey("alice"))
 	if err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ func operated() (ops []ledger.GenesisOp) {
 // give makes alice pay bob, in the next block.
 func (n *attesting) give(t testing.TB, cents uint64) {
 	t.Helper()
-	tx, err := NewTx(n.ChainID, n.Genesis, rpctest.Address("alice")).ValidUntilMS(soon()).
+	tx, err := NewTx(n.ChainID, n.Genesis, rpctest.Address("alice")).ValidUntilMS(inFiveMinutes()).
 		Transfer(rpctest.Address("bob"), "usd", ledger.Amount{Lo: cents}).Sign(crypto.DevKey("alice"))
 	if err != nil {
 		t.Fatal(err)
@@ -65,13 +65,13 @@ func (n *attesting) give(t testing.TB, cents uint64) {
 }
 
 // soon is an end of validity on a ledger that began an hour ago.
-func soon() uint64 { return uint64(time.Now().Add(5*time.Minute - time.Hour).UnixMilli()) }
+func inFiveMinutes() uint64 { return uint64(time.Now().Add(5*time.Minute - time.Hour).UnixMilli()) }
 
 // newAttesting is at height 2; the nodes are registered since height 1.
 func newAttesting(t testing.TB, who func(uint64) []string) *attesting {
 	t.Helper()
 	n := &attesting{proving: newProving(t, len(nodeNames), who, operated()...)}
-	tx := NewTx(n.ChainID, n.Genesis, rpctest.Address("alice")).ValidUntilMS(soon())
+	tx := NewTx(n.ChainID, n.Genesis, rpctest.Address("alice")).ValidUntilMS(inFiveMinutes())
 	for i, name := range nodeNames {
 		public := crypto.DevKey("validator-" + name).Public()
 		a := &attester{p: n.proving, node: n.servers[i].node, id: crypto.ValidatorIDOf(public.Type, public.Bytes), key: crypto.DevKey("service-" + name)}
