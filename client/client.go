@@ -43,6 +43,10 @@ type Options struct {
 	OnPartition string
 	// Policy is how nodes are chosen; "": balance.EWMA.
 	Policy balance.Policy
+	// Region is preferred, those within it included; RegionStrict asks no node elsewhere. Where nodes stand is what
+	// they say in their status, so it takes Probe and Run to know.
+	Region       string
+	RegionStrict bool
 	// NoHedge keeps requests from going to a second node beside one that is slow.
 	NoHedge bool
 	// Probe lets Run ask all nodes how they are, several times a second, so that requests go to those that are fit
@@ -90,7 +94,9 @@ func New(o Options) (*Client, error) {
 	if o.Probe {
 		ask = probe.Status(sender)
 	}
-	nodes, err := newEndpoints(o.Endpoints, balance.Options{Probe: ask, Policy: o.Policy, NoHedge: o.NoHedge, Now: o.Now})
+	nodes, err := newEndpoints(o.Endpoints, balance.Options{
+		Probe: ask, Policy: o.Policy, Region: o.Region, StrictRegion: o.RegionStrict, NoHedge: o.NoHedge, Now: o.Now,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	cmtp2p "github.com/cometbft/cometbft/p2p"
 	cmttypes "github.com/cometbft/cometbft/types"
 
+	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
 )
@@ -41,6 +42,9 @@ func (b backend) Status(context.Context) (rpc.Status, error) {
 		out.BlockAgeMS = max(0, time.Since(at).Milliseconds())
 		var err error
 		if out.Validators, err = validatorCount(view); err != nil {
+			return rpc.Status{}, err
+		}
+		if out.Region, err = regionOf(view, n.identity.Validator); err != nil {
 			return rpc.Status{}, err
 		}
 	}
@@ -109,6 +113,16 @@ func lag(own uint64, peers []uint64) uint64 {
 		return 0
 	}
 	return reached - own
+}
+
+// regionOf is the approved region of a validator's node; empty where there is none.
+func regionOf(r ledger.Reader, key crypto.PublicKey) (string, error) {
+	raw, err := r.Get(ledger.KeyNode(crypto.ValidatorIDOf(key.Type, key.Bytes)))
+	if err != nil || raw == nil {
+		return "", err
+	}
+	n, err := ledger.DecodeNode(raw)
+	return n.Region(), err
 }
 
 // validatorCount counts the validators with power.

@@ -28,6 +28,7 @@ type Status struct {
 	OutboxBytes  int64       `json:"outbox_bytes"`
 	PlanePeers   int         `json:"plane_peers" doc:"How many validators' nodes it is connected to over the app plane"`
 	NotAttesting string      `json:"not_attesting,omitempty" doc:"Why it serves no strong reads and takes no part in those of others"`
+	Region       string      `json:"region,omitempty" doc:"Where the node stands, if validators with more than two thirds of the power agree"`
 	NotReady     []string    `json:"not_ready,omitempty" doc:"Why the node should get no requests now: starting, disk low, stopping"`
 	CPUSeconds   float64     `json:"cpu_seconds" doc:"Processor time the process has used since it started"`
 	RSSBytes     int64       `json:"rss_bytes" doc:"Memory the process holds"`
