@@ -63,7 +63,7 @@ func newTxApproveRegion(c *cli) *cobra.Command {
 		Short: "Agree that a validator's node stands where it claims to",
 		Long: `Agree that a validator's node stands where it claims to, for every validator that the acting account operates. With
 more than two thirds of the power the claim becomes the node's region. No protocol proves where a machine is: agree to
-what you know. 'tetrad topology' shows whether the claim fits the times messages take.`,
+what you know.`,
 		Example: "  tetrad tx approve-region tetval1... eu/de --from operator1",
 		Args:    names("VALIDATOR", "REGION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
