@@ -250,6 +250,13 @@ func (o BenchOptions) withDefaults() BenchOptions {
 
 // begin reads what must be known before the first transaction is signed.
 func (b *bench) begin(ctx context.Context) error {
+	// What was committed before, such as the accounts' money, may not have reached every node: nothing is read that
+	// is older than what the newest of them has now.
+	for _, n := range b.client.StatusAll(ctx) {
+		if n.Err == nil {
+			b.client.session.saw(n.Endpoint, n.Status.Height)
+		}
+	}
 	asset, err := b.client.Asset(ctx, b.o.Asset, ReadOptions{})
 	if err != nil {
 		return err
