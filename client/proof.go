@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -204,7 +206,8 @@ func agrees(claims map[string]json.RawMessage, out ProvenAnswer) error {
 	if err != nil {
 		return err
 	}
-	for name, text := range claims {
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		text := claims[name]
 		var said any
 		d := json.NewDecoder(bytes.NewReader(text))
 		d.UseNumber()

@@ -106,12 +106,17 @@ func (p *Placement) advise(validators []Placed) {
 		return
 	}
 	first := p.Levels[0]
+	if len(first.Losses) == 1 && first.Losses[0].Region == "" {
+		say("No validator's region is known: operators register it with 'tetrad tx set-node', others approve of it with 'tetrad tx approve-region'.")
+		return
+	}
 	if first.Survives {
 		say("Any one region can be lost: each holds less than a third of the power.")
 		return
 	}
 	if len(first.Losses) <= 3 {
-		say("%s never survive the loss of the largest, which holds a third or more however power is split: four regions are the least.", countRegions(len(first.Losses)))
+		say("%s the loss of the largest, which holds a third or more however power is split: four regions are the least.",
+			[]string{"", "One region never survives", "Two regions never survive", "Three regions never survive"}[len(first.Losses)])
 	}
 	for _, loss := range first.Losses {
 		if !loss.Survives {
@@ -133,10 +138,6 @@ func (p *Placement) advise(validators []Placed) {
 		}
 		say("Move %s from %s to %s.", m.Validator, named(m.From), to)
 	}
-}
-
-func countRegions(n int) string {
-	return []string{"", "One region", "Two regions", "Three regions"}[n]
 }
 
 func named(region string) string {

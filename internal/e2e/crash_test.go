@@ -175,6 +175,9 @@ func (n *network) untilQuorumIsGone() (dead []*process) {
 	n.t.Helper()
 	for deadline := time.Now().Add(patience); len(dead) < 2; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
+			for _, p := range n.nodes {
+				n.t.Logf("node%d said\n%s", p.index, n.tail(p))
+			}
 			n.t.Fatalf("only %d validators have come to their fail point", len(dead))
 		}
 		for _, p := range n.nodes {
