@@ -105,6 +105,9 @@ func (n *Node) startEngine() (err error) {
 			err = n.misfit(cause)
 		}
 	}()
+	if err := n.mendLog(); err != nil {
+		return err
+	}
 	err = n.engine.Start()
 	if damaged := new(cmtconsensus.DataCorruptionError); errors.As(err, damaged) {
 		return fmt.Errorf("%s is damaged: %w; move it away: the node then takes part again from the next height on",
