@@ -113,7 +113,7 @@ func mendWAL(head string, height int64, vote *cmtproto.Vote) (done []string, err
 		return nil, err
 	}
 	if !marked {
-		if first == nil {
+		if first == nil || first.next < 0 {
 			first, newest.next = newest, len(newest.data)
 		}
 		mark, err := walRecord(cmtconsensus.EndHeightMessage{Height: height})
