@@ -39,6 +39,9 @@ func (n *Node) mendLog() error {
 	if err != nil {
 		return fmt.Errorf("read CometBFT's state: %w", err)
 	}
+	if state.IsEmpty() {
+		return nil // a snapshot is to bring it
+	}
 	last := n.validator.LastSignState
 	at, _ := state.Validators.GetByAddress(n.validator.GetAddress())
 	var vote *cmtproto.Vote
