@@ -163,7 +163,7 @@ func TestStateSyncFromLiars(t *testing.T) {
 		liars[i] = &snapshotLiar{}
 	}
 	// A snapshot must outlast a round, in which requests to a peer that does not answer take five seconds each.
-	settings := Overrides{"snapshots.interval": "50", "snapshots.keep": "10", "blocks.idle": "20ms", "statesync.chunk_request_timeout": "5s"}
+	settings := Overrides{"snapshots.interval": "100", "snapshots.keep": "10", "blocks.idle": "20ms", "statesync.chunk_request_timeout": "5s"}
 	n := newSnapshotNetwork(t, false, settings, func(i int) []Option { return []Option{liars[i].option()} })
 	for _, round := range snapshotLies {
 		var unsaid []string
@@ -187,7 +187,7 @@ const liarTries = 8
 // syncFromLiars lets node 3 begin anew among liars, and returns what its log does not say of them.
 func (n *network) syncFromLiars(round liarRound, liars []*snapshotLiar, settings Overrides) (unsaid []string) {
 	n.t.Helper()
-	height := n.untilSnapshot(50) // and an older one, on all nodes
+	height := n.untilSnapshot(100) // and an older one, on all nodes
 	for _, l := range liars {
 		l.newest.Store(height)
 	}
@@ -266,4 +266,26 @@ func TestInterruptedStateSync(t *testing.T) {
 	n.until("node 3 takes part again", func() bool { return !n.nodes[3].syncing.Load() && !n.nodes[3].catchingUp() })
 	n.agreeFrom(n.nodes[3].Height())
 	n.committed(n.submit(3))
+}
+
+// TestSnapshotVanishes: no peer serves a chunk of the snapshot that is being restored. The node says so and ends.
+func TestSnapshotVanishes(t *testing.T) {
+	defer func(before int) { chunkTries = before }(chunkTries)
+	chunkTries = 1
+	liars := make([]*snapshotLiar, 4)
+	never := func() bool { return true }
+	for i := range liars {
+		liars[i] = &snapshotLiar{}
+		liars[i].hold.Store(&never)
+	}
+	settings := Overrides{"snapshots.interval": "50", "snapshots.keep": "10", "blocks.idle": "20ms", "statesync.chunk_request_timeout": "5s"}
+	n := newSnapshotNetwork(t, false, settings, func(i int) []Option { return []Option{liars[i].option()} })
+	height := n.untilSnapshot(0)
+	n.stop(3)
+	n.wipe(3)
+	n.start(3, n.syncing(3, height, settings))
+	node := n.nodes[3]
+	if err := node.Wait(); !errors.Is(err, ErrSyncFailed) || !strings.Contains(err.Error(), "no peer has served a chunk") {
+		t.Errorf("it ended with %v", err)
+	}
 }

@@ -102,6 +102,7 @@ type Node struct {
 	starting atomic.Bool   // true until CometBFT runs
 	syncing  atomic.Bool   // the node waits for a snapshot, or restores one
 	toldAt   atomic.Int64  // when the log last heard of that, in nanoseconds
+	movedAt  atomic.Int64  // when a restore last began or got further, in nanoseconds
 	stopping atomic.Bool
 	stopOnce sync.Once
 	done     chan struct{} // closed when the node has stopped or failed

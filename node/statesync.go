@@ -181,8 +181,23 @@ func (n *Node) snapshotOptions(opening store.Options) app.SnapshotOptions {
 	return o
 }
 
+// chunkTries is how often a chunk is asked for before a restore is given up. CometBFT asks for ever, also when all peers
+// have removed the snapshot meanwhile. Tests have less patience.
+var chunkTries = 30
+
+// stuck says why a restore is given up, or returns nil.
+func (n *Node) stuck(now time.Time) error {
+	wait := time.Duration(chunkTries) * n.config.Engine.StateSync.ChunkRequestTimeout
+	if moved := n.movedAt.Load(); !n.syncing.Load() || moved == 0 || now.Sub(time.Unix(0, moved)) < wait {
+		return nil
+	}
+	return fmt.Errorf("%w: no peer has served a chunk of the snapshot for %v; they may have removed it: snapshots.interval times snapshots.keep "+
+		"is how many blocks long they keep one; %s", ErrSyncFailed, wait, syncAdvice)
+}
+
 // restoring tells the log how far a restore is.
 func (n *Node) restoring(p app.RestoreProgress) {
+	n.movedAt.Store(time.Now().UnixNano())
 	switch now := time.Now(); {
 	case p.Done:
 		if err := beginBlocksAt(n.engine.Switch(), int64(p.Height)+1); err != nil {
@@ -209,6 +224,10 @@ func (n *Node) watchSync() {
 		case <-n.running.Done():
 			return
 		case <-tick.C:
+		}
+		if err := n.stuck(time.Now()); err != nil {
+			n.dog.bark(err)
+			return
 		}
 		switch {
 		case n.syncing.Load() && n.toldAt.Load() == 0:
