@@ -165,7 +165,7 @@ func (a *App) insert(raw []byte) ledger.Code {
 		return ledger.CodePoolFull
 	}
 	if !a.verification.enqueue(j, a.pool.options.TxsMax) {
-		a.pool.release(j.room, false)
+		a.pool.release(j)
 		return ledger.CodePoolFull
 	}
 	return ledger.CodeOK
@@ -192,7 +192,7 @@ func (a *App) queueLocal(j *job) (n int) {
 		return 0
 	}
 	if !a.verification.enqueue(j, a.laneTxsMax(j.lane)) {
-		a.pool.release(j.room, true)
+		a.pool.release(j)
 		j.txs = nil
 		return 0
 	}
@@ -271,11 +271,7 @@ func (a *App) decode(raw []byte, by *judge) (*ledger.Transaction, Admission) {
 // settle gives each candidate of a batch its verdict: it decodes what peers sent, verifies what is new, and
 // pools what is good. It is called by the workers of the verification.
 func (a *App) settle(batch []*job, verify func([]*ledger.Transaction) []bool) {
-	defer func() {
-		for _, j := range batch {
-			a.pool.release(j.room, j.local)
-		}
-	}()
+	defer a.pool.release(batch...) // where nothing could be judged
 	by, err := a.newJudge()
 	if err != nil {
 		for _, j := range batch {
@@ -305,7 +301,7 @@ func (a *App) settle(batch []*job, verify func([]*ledger.Transaction) []bool) {
 		c.verdict = Admission{ID: c.tx.ID, Code: ledger.CodeBadSignature}
 		owner[i].bad = true
 	}
-	a.admit(pooling, by)
+	a.admit(pooling, batch, by)
 }
 
 // open decodes what peers sent; what is wrong or known is left out.
@@ -340,11 +336,11 @@ func (a *App) verify(batch []*candidate, verify func([]*ledger.Transaction) []bo
 	return good
 }
 
-// admit pools verified candidates. If a block was committed since they were judged, they are judged again:
-// some may be in it. admit closes the judge's view.
-func (a *App) admit(batch []*candidate, by *judge) {
+// admit pools the verified candidates of some jobs. If a block was committed since they were judged, they are judged
+// again: some may be in it. admit closes the judge's view.
+func (a *App) admit(batch []*candidate, of []*job, by *judge) {
 	defer func() { by.view.Close() }()
-	for a.pool.add(batch, by.view.Height()) {
+	for a.pool.add(batch, by.view.Height(), of...) {
 		next, err := a.newJudge()
 		if err != nil {
 			for _, c := range batch {

@@ -12,8 +12,9 @@ import (
 // pool holds the verified transactions that wait for a block. Every operation on one transaction takes
 // constant time. The invariant: no entry is in a block up to height, and no two entries share an id.
 //
-// Room is claimed before a transaction is verified and given back afterwards, so that the bounds hold for
-// what is being verified too, and so that no signature is verified for a place that is not there.
+// Room is claimed before a transaction is verified and given back in the moment it is pooled or turned down, so
+// that the bounds hold for what is being verified too, no signature is verified for a place that is not there, and
+// nothing counts twice.
 type pool struct {
 	options PoolOptions
 
@@ -126,14 +127,21 @@ func (p *pool) full() bool {
 	return p.fullFor(claim{txs: 1}, true)
 }
 
-// release gives room back.
-func (p *pool) release(c claim, local bool) {
+// release gives back the room of jobs that still have some.
+func (p *pool) release(jobs ...*job) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.claimed.txs -= c.txs
-	p.claimed.bytes -= c.bytes
-	if local {
-		p.claimedLocal -= c.txs
+	p.giveBack(jobs)
+}
+
+func (p *pool) giveBack(jobs []*job) {
+	for _, j := range jobs {
+		p.claimed.txs -= j.room.txs
+		p.claimed.bytes -= j.room.bytes
+		if j.local {
+			p.claimedLocal -= j.room.txs
+		}
+		j.room = claim{}
 	}
 	if p.claimed.txs < 0 || p.claimed.bytes < 0 || p.claimedLocal < 0 {
 		panic("app: more room in the pool released than was claimed")
@@ -192,14 +200,16 @@ func (p *pool) verified(keys []crypto.Hash) []*ledger.Transaction {
 	return found
 }
 
-// add pools verified transactions and writes what became of each into its verdict. They were checked against
-// the state at height; if a block was committed since, some may be in it, and add does nothing but say so.
-func (p *pool) add(batch []*candidate, height uint64) (stale bool) {
+// add pools the verified transactions of some jobs, writes what became of each into its verdict, and gives the
+// room of the jobs back. They were checked against the state at height; if a block was committed since, some may be
+// in it, and add does nothing but say so.
+func (p *pool) add(batch []*candidate, height uint64, of ...*job) (stale bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.height != height {
 		return true
 	}
+	p.giveBack(of)
 	added := false
 	for _, c := range batch {
 		switch {

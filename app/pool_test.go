@@ -79,7 +79,7 @@ func TestPoolBounds(t *testing.T) {
 			if claimOne(p, one, c.local) {
 				t.Errorf("room for %d", c.n+1)
 			}
-			p.release(claim{1, one}, c.local)
+			p.release(&job{room: claim{1, one}, local: c.local})
 			if !claimOne(p, one, c.local) {
 				t.Error("no room after one left")
 			}
@@ -93,6 +93,23 @@ func claimOne(p *pool, bytes int, local bool) bool {
 	}
 	n, _ := p.claimFirst([]*candidate{{tx: &ledger.Transaction{Raw: make([]byte, bytes)}}})
 	return n == 1
+}
+
+// TestPoolCountsOnce: a transaction that moves from its claim into the pool counts in one of them, never in both.
+func TestPoolCountsOnce(t *testing.T) {
+	p := newPool(PoolOptions{TxsMax: 10, LocalTxsMax: 2})
+	first := &candidate{key: hash(transfer(0, 1)), tx: mustDecode(transfer(0, 1)), local: true}
+	j := &job{local: true, txs: []*candidate{first, {tx: mustDecode(transfer(1, 1))}}}
+	_, j.room = p.claimFirst(j.txs)
+	if !p.add(j.txs[:1], p.height+1, j) || p.claimed.txs != 2 {
+		t.Errorf("judged at another height, yet %d of 2 are claimed", p.claimed.txs)
+	}
+	if p.add(j.txs[:1], p.height, j); p.stats().Txs != 1 || p.claimed != (claim{}) || p.claimedLocal != 0 {
+		t.Errorf("one pooled and one turned down: %+v", p.stats())
+	}
+	if p.release(j); !claimOne(p, 1, true) || claimOne(p, 1, true) {
+		t.Error("there is not room for exactly one more")
+	}
 }
 
 // TestPoolFull offers one more than fits, in one batch: the first are taken and the last is told to come back.
