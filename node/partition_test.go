@@ -36,13 +36,29 @@ func TestJudge(t *testing.T) {
 		{"restarted alone", sight{Age: 10 * s, Quiet: 0, Reachable: 10, Total: 40}, rpc.PartitionMinority},
 		{"restarted among others", sight{Age: time.Hour, Quiet: s, Reachable: 40, Total: 40}, rpc.PartitionSuspect},
 		{"restarted alone, with a clock behind", sight{Age: 0, Quiet: 10 * s, Reachable: 10, Total: 40}, rpc.PartitionMinority},
-		{"the only validator begins", sight{Age: time.Hour, Quiet: s, Reachable: 10, Total: 10}, rpc.PartitionSuspect},
+		{"the only validator goes on", sight{Age: time.Hour, Quiet: s, Reachable: 10, Total: 10}, rpc.PartitionSuspect},
+		{"the network begins", sight{Quiet: s, Reachable: 10, Total: 40}, rpc.PartitionOK},
 		{"no state yet", sight{Quiet: 10 * s}, rpc.PartitionSuspect},
 		{"no state for long", sight{Quiet: 40 * s}, rpc.PartitionStalled},
 		{"no state for long, others have", sight{Quiet: 40 * s, Behind: true}, rpc.PartitionSuspect},
 	} {
 		if got := p.judge(c.see); got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
+		}
+	}
+}
+
+// TestCarriedAge: what carries the time of the genesis document does not make a network that begins look late.
+func TestCarriedAge(t *testing.T) {
+	now := time.UnixMilli(1_000_000)
+	for _, c := range []struct {
+		height, timeMS uint64
+		want           time.Duration
+	}{
+		{0, 0, 0}, {0, 990_000, 0}, {1, 990_000, 0}, {2, 990_000, 10 * time.Second}, {2, 1_000_000, 0}, {2, 1_000_001, 0},
+	} {
+		if got := carriedAge(c.height, c.timeMS, now); got != c.want {
+			t.Errorf("height %d at %d ms: %v, want %v", c.height, c.timeMS, got, c.want)
 		}
 	}
 }

@@ -112,11 +112,20 @@ func (n *Node) look(p patience, log *slog.Logger) {
 	}
 }
 
+// carriedAge is how old a state is by the time it carries. The genesis state and the first block carry the time of the
+// genesis document, which may have been written at any time before the network began: they tell nothing, and are new.
+func carriedAge(height, timeMS uint64, now time.Time) time.Duration {
+	if height <= 1 {
+		return 0
+	}
+	return max(0, now.Sub(time.UnixMilli(int64(timeMS))))
+}
+
 // voters reads the validators with power from the newest state, and how old that is by the time it carries.
 func (n *Node) voters(now time.Time) ([]voter, time.Duration, error) {
 	view := n.app.View()
 	defer view.Close()
-	age := max(0, now.Sub(time.UnixMilli(int64(view.TimeMS()))))
+	age := carriedAge(view.Height(), view.TimeMS(), now)
 	raw, err := view.Get(ledger.KeyValidators())
 	if err != nil || raw == nil {
 		return nil, age, err
