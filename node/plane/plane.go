@@ -77,7 +77,10 @@ func New(o Options) (*Plane, error) {
 		changed: make(chan struct{}, 1),
 	}
 	p.host, err = libp2p.New(
-		libp2p.Identity(identity), libp2p.NoListenAddrs, libp2p.Transport(tcp.NewTCPTransport), libp2p.ConnectionGater(p.gate),
+		// Calls come from a port of their own: two nodes that called each other from where they listen, at the same moment,
+		// would share one connection of TCP, to which both are clients.
+		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()),
+		libp2p.Identity(identity), libp2p.NoListenAddrs, libp2p.ConnectionGater(p.gate),
 		libp2p.ResourceManager(bounds), libp2p.WithDialTimeout(dialTimeout), libp2p.DisableRelay(), libp2p.DisableMetrics(),
 		libp2p.DisableIdentifyAddressDiscovery(), libp2p.Ping(false), libp2p.UserAgent("tetrad"), libp2p.ProtocolVersion("tetrad/plane/1"),
 	)
