@@ -120,7 +120,7 @@ func (a *App) export(view *store.View) {
 	if err != nil {
 		a.log.Error("making a snapshot failed", "height", view.Height(), "err", err)
 	} else {
-		a.log.Info("made a snapshot", "height", m.Height, "chunks", len(m.Chunks), "bytes", m.Bytes(), "took", a.options.Now().Sub(began))
+		a.log.Info("made a snapshot", "height", m.Height, "chunks", len(m.Chunks), "bytes", m.Bytes(), "took_ms", a.options.Now().Sub(began).Milliseconds())
 	}
 	have, err := store.Snapshots(o.Dir)
 	if err != nil {

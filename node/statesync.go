@@ -236,7 +236,7 @@ func (n *Node) watchSync() {
 					"peers", n.engine.Switch().Peers().Size(), "waited", time.Since(began).Round(time.Second))
 			}
 		case !n.syncing.Load() && !n.catchingUp():
-			n.log.Info("state sync: caught up with the network", "height", n.Height(), "took", time.Since(began).Round(time.Second))
+			n.log.Info("state sync: caught up with the network", "height", n.Height(), "took_ms", time.Since(began).Milliseconds())
 			return
 		}
 	}

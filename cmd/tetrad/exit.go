@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -107,6 +108,7 @@ var exitTable = []func(error) *failure{
 	exitOfReject,
 	exitOfNoNode,
 	exitIs(context.DeadlineExceeded, exitUnreachable, "timeout", "node"),
+	exitOfExistingFile,
 }
 
 // classExits gives a refusal by a node or by our own check of a transaction its exit code. A limit or a
@@ -134,6 +136,7 @@ var hints = map[ledger.Code]string{
 	ledger.CodeAccountQuota:  "try again when some of the account's transactions are in a block",
 	ledger.CodeFuture:        "'tetrad status' shows the newest height",
 	ledger.CodePruned:        "another node may keep older heights: --node URL",
+	ledger.CodeBehind:        "'tetrad status --all' shows whether blocks are made; --consistency verified, or eventual, takes what the nodes have",
 }
 
 // exitIs is the row of one sentinel error, whose own text is good enough for people.
@@ -144,6 +147,13 @@ func exitIs(target error, exit exitCode, slug, class string) func(error) *failur
 		}
 		return &failure{exit: exit, slug: slug, class: class, message: err.Error()}
 	}
+}
+
+func exitOfExistingFile(err error) *failure {
+	if !errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return &failure{exit: exitError, slug: "file_exists", class: "client", message: err.Error(), hint: "nothing is overwritten; name another file, or remove that one"}
 }
 
 func exitOfUnknownOutcome(err error) *failure {
