@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/gateway"
 	"github.com/tetradledger/tetrad/node"
 )
@@ -18,8 +17,8 @@ import (
 const gatewayListen = "127.0.0.1:26650"
 
 func newGateway(c *cli) *cobra.Command {
-	var listen, policy, region string
-	var strictRegion, noHedge bool
+	var listen string
+	var noHedge bool
 	cmd := &cobra.Command{
 		Use:   "gateway",
 		Short: "One address for all nodes, for clients that know only one",
@@ -30,13 +29,15 @@ node behind it dies. Pages, such as the explorer, are redirected to a node. GET 
 are. Logs go to standard error.
 
 A gateway keeps nothing: run two, and list both in client.toml. It is not to be trusted any more than a node: ask with
-proof=true, or with 'tetrad query', which verifies.
-
---policy is one of: ` + policyNames() + `.`,
+proof=true, or with 'tetrad query', which verifies.`,
 		Example: "  tetrad gateway --listen 127.0.0.1:8080 --policy nearest --region eu\n  tetrad gateway export --format haproxy > haproxy.cfg",
 		Args:    names(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			nodes, err := c.endpoints()
+			if err != nil {
+				return err
+			}
+			r, err := c.routing()
 			if err != nil {
 				return err
 			}
@@ -45,7 +46,7 @@ proof=true, or with 'tetrad query', which verifies.
 				return err
 			}
 			g, err := gateway.New(gateway.Options{
-				Nodes: nodes, Policy: balance.Policy(policy), Region: region, StrictRegion: strictRegion, NoHedge: noHedge, Logger: log,
+				Nodes: nodes, Policy: r.policy, Region: r.region, StrictRegion: r.strict, NoHedge: noHedge, Logger: log,
 			})
 			if err != nil {
 				return usagef("%s", strings.TrimPrefix(err.Error(), "gateway: "))
@@ -55,20 +56,10 @@ proof=true, or with 'tetrad query', which verifies.
 	}
 	f := cmd.Flags()
 	f.StringVar(&listen, "listen", gatewayListen, "`HOST:PORT` to listen on")
-	f.StringVar(&policy, "policy", string(balance.EWMA), "how nodes are chosen")
-	f.StringVar(&region, "region", "", "prefer nodes of this region, such as eu or eu/de")
-	f.BoolVar(&strictRegion, "region-strict", false, "refuse requests rather than leave the region")
+	addRoutingFlags(f)
 	f.BoolVar(&noHedge, "no-hedge", false, "ask no second node beside one that is slow")
 	cmd.AddCommand(newGatewayExport(c))
 	return cmd
-}
-
-func policyNames() string {
-	var list []string
-	for _, p := range balance.Policies() {
-		list = append(list, string(p))
-	}
-	return strings.Join(list, ", ")
 }
 
 // serveGateway runs a gateway until the context ends, which is success.

@@ -41,9 +41,16 @@ type clientSettings struct {
 	Output      string   `mapstructure:"output"`
 	DefaultKey  string   `mapstructure:"default_key"`
 	Keyring     string   `mapstructure:"keyring"`
+
+	// How nodes are chosen: see routing.
+	Policy       string `mapstructure:"policy"`
+	Region       string `mapstructure:"region"`
+	RegionStrict bool   `mapstructure:"region_strict"`
 }
 
-var clientKeys = []string{"chain_id", "genesis_hash", "endpoints", "output", "default_key", "keyring"}
+var clientKeys = []string{
+	"chain_id", "genesis_hash", "endpoints", "output", "default_key", "keyring", "policy", "region", "region_strict",
+}
 
 func (h *clientHome) path(elem ...string) string {
 	return filepath.Join(append([]string{h.dir}, elem...)...)

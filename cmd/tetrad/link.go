@@ -48,20 +48,14 @@ func (l *link) close() {
 }
 
 func (c *cli) newClient(consistency string, minHeight uint64) (*client.Client, error) {
-	endpoints, err := c.endpoints()
-	if err != nil {
-		return nil, err
-	}
 	if consistency == "" {
 		consistency = rpc.ConsistencySession
 	}
-	http, err := c.httpClient()
+	o, err := c.clientOptions(consistency, minHeight)
 	if err != nil {
 		return nil, err
 	}
-	cl, err := client.New(client.Options{
-		Endpoints: endpoints, Consistency: consistency, MinHeight: minHeight, HTTP: http, OnPartition: c.onPartition,
-	})
+	cl, err := client.New(o)
 	if err != nil {
 		return nil, usagef("%v", err)
 	}

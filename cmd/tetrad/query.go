@@ -62,6 +62,7 @@ anybody who has the genesis hash: 'tetrad verify proof' checks it offline.`,
 	cmd.AddCommand(newQueryAccount(c, &q), newQueryBalance(c, &q), newQueryAsset(c, &q), newQuerySupply(c, &q),
 		newQueryEntry(c, &q), newQueryEntries(c, &q), newQueryValidators(c, &q), newQueryNode(c, &q), newQueryParams(c, &q), newQueryBlock(c, &q))
 	cmd.AddCommand(newQueryHistory(c, &q))
+	addRoutingFlags(f)
 	addKeyringFlag(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("from", completeKeys)
 	return cmd

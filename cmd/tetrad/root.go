@@ -85,6 +85,9 @@ func (c *cli) settle(cmd *cobra.Command) error {
 			return err
 		}
 	}
+	if err := c.bindRouting(cmd); err != nil {
+		return err
+	}
 	c.output = c.v.GetString("output")
 	if c.output != "table" && c.output != "json" {
 		bad := c.output

@@ -50,16 +50,12 @@ func (l *link) verifiedOptions(c *cli, fresh, trust string) (client.VerifiedOpti
 	if err != nil {
 		return o, err
 	}
-	endpoints, err := c.endpoints()
-	if err != nil {
-		return o, err
-	}
-	http, err := c.httpClient()
+	options, err := c.clientOptions(fresh, l.session.height())
 	if err != nil {
 		return o, err
 	}
 	return client.VerifiedOptions{
-		Options: client.Options{Endpoints: endpoints, Consistency: fresh, MinHeight: l.session.height(), HTTP: http},
+		Options: options,
 		ChainID: known.id, GenesisHash: known.genesis, Home: c.client.path("light"), Evidence: c.client.path("evidence"), TrustHeight: height, TrustHash: hash,
 	}, nil
 }
