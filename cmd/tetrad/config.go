@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/node"
 )
 
@@ -95,6 +98,10 @@ func (c *cli) clientOrigins() (string, []setting, error) {
 	if kind == "" {
 		kind = "age"
 	}
+	r, err := c.routing()
+	if err != nil {
+		return "", nil, err
+	}
 	rows := []setting{
 		{Key: "chain_id", Value: s.ChainID, Origin: inFile(s.ChainID != "")},
 		{Key: "default_key", Value: s.DefaultKey, Origin: inFile(s.DefaultKey != "")},
@@ -102,6 +109,9 @@ func (c *cli) clientOrigins() (string, []setting, error) {
 		{Key: "genesis_hash", Value: s.GenesisHash, Origin: inFile(s.GenesisHash != "")},
 		{Key: "keyring", Value: kind, Origin: inFile(s.Keyring != "")},
 		{Key: "output", Value: c.output, Origin: c.origin("output", s.Output != "")},
+		{Key: "policy", Value: string(cmp.Or(r.policy, balance.EWMA)), Origin: c.origin("policy", s.Policy != "")},
+		{Key: "region", Value: r.region, Origin: c.origin("region", s.Region != "")},
+		{Key: "region_strict", Value: strconv.FormatBool(r.strict), Origin: c.origin("region-strict", s.RegionStrict)},
 	}
 	for i := range rows {
 		rows[i].File = "client.toml"
@@ -114,7 +124,7 @@ func (c *cli) origin(flag string, file bool) string {
 	if c.command.Flags().Changed(flag) {
 		return "flag"
 	}
-	name := "TETRAD_" + strings.ToUpper(flag)
+	name := "TETRAD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 	if os.Getenv(name) != "" {
 		return "env " + name
 	}
