@@ -63,6 +63,8 @@ func TestStrongReads(t *testing.T) {
 		n.checkAttestation(i)
 	}
 
+	n.checkTopology()
+
 	// With one away it goes on, with two it does not.
 	n.stop(3)
 	n.freshAt(0, 1)
@@ -120,10 +122,38 @@ func TestStrongReadsSwitchedOff(t *testing.T) {
 	if why := n.unfit(0); !strings.Contains(why, "plane.enabled") {
 		t.Errorf("says %q", why)
 	}
+	if said, err := (backend{n.nodes[0]}).Topology(context.Background(), false); err != nil || !strings.Contains(said.Silent, "plane.enabled") || len(said.Rows) > 0 {
+		t.Errorf("says of its topology %+v, %v", said, err)
+	}
 	n.until("it attests over the HTTP API", func() bool {
 		_, err := backend{n.nodes[0]}.Attest(context.Background(), [ledger.AttestNonceLen]byte{})
 		return err == nil
 	})
+}
+
+// checkTopology waits until each of four nodes has measured the others, and has been told by each.
+func (n *network) checkTopology() {
+	n.t.Helper()
+	for _, node := range n.nodes {
+		n.until("a node knows how far the others are", func() bool {
+			said, err := backend{node}.Topology(context.Background(), false)
+			n.must(err)
+			if len(said.Places) != len(n.nodes) || said.Silent != "" {
+				n.t.Fatalf("says %+v", said)
+			}
+			return len(said.Rows) == len(n.nodes) && len(said.Rows[0].Trips) == len(n.nodes)-1
+		})
+		said, err := backend{node}.Topology(context.Background(), true)
+		n.must(err)
+		if len(said.Rows) != 1 || said.Rows[0].From != said.Validator || said.Rows[0].Told {
+			n.t.Errorf("says of itself %+v", said.Rows)
+		}
+		for _, trip := range said.Rows[0].Trips {
+			if trip.To == said.Validator || trip.LeastMS <= 0 || trip.RTTMS <= 0 {
+				n.t.Errorf("measured %+v", trip)
+			}
+		}
+	}
 }
 
 func (n *network) serviceKeyFile(i int) string {

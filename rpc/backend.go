@@ -61,6 +61,7 @@ type Backend interface {
 	ProveBlock(ctx context.Context, height uint64) (Block, error)
 
 	Attester
+	Topologist
 
 	// Status describes the node. It is asked for several times a second and must not wait for consensus.
 	Status(ctx context.Context) (Status, error)

@@ -29,6 +29,7 @@ func NewHandler(b Backend, o Options) http.Handler {
 	s.registerLight(api)
 	s.registerNode(api)
 	s.registerAttest(api)
+	s.registerTopology(api)
 	documentBatch(api.OpenAPI())
 
 	r.Post(PathBatch, s.batch)

@@ -43,7 +43,7 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 	want := []string{
 		"get /v1/accounts/{id}", "get /v1/accounts/{id}/balances", "get /v1/accounts/{id}/balances/{asset}", "get /v1/accounts/{id}/history", "get /v1/assets/{code}",
 		"get /v1/blocks/{height}", "get /v1/entries/{namespace}", "get /v1/entries/{namespace}/{path}", "get /v1/equivocations", "get /v1/errors", "get /v1/events", "get /v1/genesis", "get /v1/light/{height}", "get /v1/live", "get /v1/nodes/{validator}", "get /v1/params",
-		"get /v1/ready", "get /v1/status", "get /v1/transactions/{txid}", "get /v1/validators",
+		"get /v1/ready", "get /v1/status", "get /v1/topology", "get /v1/transactions/{txid}", "get /v1/validators",
 		"post /v1/attest", "post /v1/transactions", "post /v1/transactions:batch", "post /v1/transactions:simulate",
 	}
 	doc, text := openAPI(t)

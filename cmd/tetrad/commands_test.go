@@ -22,6 +22,7 @@ import (
 //
 //	exits N CMD ARGS...      run CMD and require exit code N
 //	await CMD ARGS...        run CMD again and again until it succeeds
+//	until PATH WANT CMD ARGS...  run CMD again and again until the value at PATH of what it prints is WANT
 //	json PATH WANT           the last stdout is one JSON document, and the value at PATH is WANT;
 //	json PATH ~REGEXP        … or matches; "! json PATH" requires that there is no such value
 //	fields PATH NAME...      the object at PATH has exactly these fields; a name ending in ? may be missing,
@@ -37,6 +38,7 @@ import (
 var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"exits":    cmdExits,
 	"await":    cmdAwait,
+	"until":    cmdUntil,
 	"json":     cmdJSON,
 	"fields":   cmdFields,
 	"keep":     cmdKeep,
@@ -80,6 +82,22 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	ts.Fatalf("%s never succeeded", strings.Join(args, " "))
+}
+
+// cmdUntil runs a command again and again until the JSON it prints has the value.
+func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: until PATH WANT CMD ARGS...")
+	}
+	for range awaitTries {
+		if ts.Exec(args[2], args[3:]...) == nil {
+			if got, err := lookUp(stdoutDocument(ts), args[0]); err == nil && plain(got) == args[1] {
+				return
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("%s never printed %s at %s", strings.Join(args[2:], " "), args[1], args[0])
 }
 
 func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {

@@ -13,6 +13,7 @@ import (
 // grid is a table with a header; the columns named as numbers are aligned right.
 type grid struct {
 	header  []string
+	exact   int // so many columns from the second on are named after things, whose names stay as they are
 	numbers map[int]bool
 	rows    [][]string
 }
@@ -37,7 +38,10 @@ func (g *grid) write(w io.Writer) {
 	head := make(table.Row, len(g.header))
 	columns := make([]table.ColumnConfig, len(g.header))
 	for i, name := range g.header {
-		head[i] = strings.ToUpper(name)
+		head[i] = name
+		if i == 0 || i > g.exact {
+			head[i] = strings.ToUpper(name)
+		}
 		columns[i] = table.ColumnConfig{Number: i + 1}
 		if g.numbers[i] {
 			columns[i].Align, columns[i].AlignHeader = text.AlignRight, text.AlignRight

@@ -18,7 +18,7 @@ func newTopology(c *cli) *cobra.Command {
 		Use:   "topology",
 		Short: "Where validators stand, and what their places are worth",
 	}
-	cmd.AddCommand(newTopologyCheck(c))
+	cmd.AddCommand(newTopologyCheck(c), newTopologyRTT(c))
 	return cmd
 }
 

@@ -1,5 +1,6 @@
 // Package plane is the app plane: what validators say to each other outside of consensus, over a libp2p host of
-// their own. Today that is attestations, from which a node learns how far a strong read must see.
+// their own. Today that is attestations, from which a node learns how far a strong read must see, and echoes,
+// from which it learns how long the way to the others is.
 //
 // # Who takes part
 //

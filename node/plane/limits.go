@@ -35,6 +35,17 @@ const (
 	dialTimeout = 2 * time.Second
 	// redialEvery is how often the plane tries to reach the members it is not connected to.
 	redialEvery = time.Second
+	// measureEvery is how often the way to a member is measured, on average; regions do not move. One measurement costs
+	// both ends half a millisecond.
+	measureEvery = 15 * time.Second
+	// measureTicks is how often in that time it is seen who is due, measuresMax how many are measured at once.
+	measureTicks = 16
+	measuresMax  = 16
+	// staleAfter is after how many of those times without a measurement a figure is called stale.
+	staleAfter = 4
+	// echoTimeout is for the echoes of one measurement, to the other end of the world and back, and a row.
+	echoTimeout = 5 * time.Second
+
 	// deafAfter is how many requests in a row a member may leave unanswered before the connection is thought to be
 	// dead, which libp2p itself notices after half a minute.
 	deafAfter = 3

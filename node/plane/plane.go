@@ -31,6 +31,8 @@ type Options struct {
 	Listen string
 	// Attest answers a request. An error means that this node attests nothing now; the member is told no more.
 	Attest func(nonce [ledger.AttestNonceLen]byte) (ledger.SignedAttestation, error)
+	// MeasureEvery is how often the way to each member is measured, on average; 0: every 15 s.
+	MeasureEvery time.Duration
 	// Logger gets what an operator may have to act on; nil is silent.
 	Logger *slog.Logger
 }
@@ -42,6 +44,7 @@ type Plane struct {
 	listen  multiaddr.Multiaddr
 	host    host.Host
 	gate    *gate
+	meter   *meter
 
 	mu      sync.Mutex
 	ids     map[crypto.ValidatorID]peer.ID // of those admitted
@@ -59,6 +62,9 @@ func New(o Options) (*Plane, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.MeasureEvery <= 0 {
+		o.MeasureEvery = measureEvery
+	}
 	listen, err := listenAddress(o.Listen)
 	if err != nil {
 		return nil, err
@@ -74,7 +80,7 @@ func New(o Options) (*Plane, error) {
 	}
 	p := &Plane{
 		options: o, log: o.Logger, listen: listen, gate: &gate{}, buckets: map[peer.ID]*bucket{}, deaf: map[peer.ID]int{},
-		changed: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), meter: newMeter(staleAfter * o.MeasureEvery),
 	}
 	p.host, err = libp2p.New(
 		// Calls come from a port of their own: two nodes that called each other from where they listen, at the same moment,
@@ -90,6 +96,7 @@ func New(o Options) (*Plane, error) {
 	}
 	p.running, p.cancel = context.WithCancel(context.Background())
 	p.host.SetStreamHandler(Protocol, p.serve)
+	p.host.SetStreamHandler(EchoProtocol, p.serveEcho)
 	p.host.Network().Notify(&network.NotifyBundle{ConnectedF: p.recheck})
 	return p, nil
 }
@@ -111,11 +118,8 @@ func (p *Plane) Start() error {
 	if err := p.host.Network().Listen(p.listen); err != nil {
 		return fmt.Errorf("listen on %s for the app plane: %w", p.options.Listen, err)
 	}
-	p.workers.Add(1)
-	go func() {
-		defer p.workers.Done()
-		p.connect()
-	}()
+	p.workers.Go(p.connect)
+	p.workers.Go(p.measureAll)
 	return nil
 }
 
@@ -141,6 +145,12 @@ func (p *Plane) Peers() int { return len(p.host.Network().Peers()) }
 
 // Refused is how often somebody was refused who is no member.
 func (p *Plane) Refused() uint64 { return p.gate.refused.Load() }
+
+// Trips are the ways to the members and back, as they were measured here.
+func (p *Plane) Trips() []Trip { return p.meter.row(time.Now()) }
+
+// Gathered is what the members said they had measured when they were last asked. It is their word and no more.
+func (p *Plane) Gathered() []Row { return p.meter.gathered(time.Now()) }
 
 // Admit replaces the members. Whoever is none any more is disconnected before Admit returns, and refused from then on.
 // A member whose key or address makes no sense is left out of reach, and the log says so.
@@ -169,6 +179,7 @@ func (p *Plane) Admit(members []Member) {
 	before := p.gate.members.Swap(&all)
 	p.ids = ids
 	p.forget(all)
+	p.meter.keep(ids)
 	for id, m := range all {
 		var old *admitted
 		if before != nil {

@@ -49,10 +49,10 @@ func idOf(name string) crypto.ValidatorID {
 	return crypto.ValidatorIDOf(crypto.KeyEd25519, crypto.DevKey("validator-"+name).Public().Bytes)
 }
 
-func newPlane(t *testing.T, name string) *someone {
+func newPlane(t *testing.T, name string, change ...func(*Options)) *someone {
 	t.Helper()
 	s := &someone{id: idOf(name)}
-	p, err := New(Options{Key: keyOf(name), Listen: "127.0.0.1:0", Attest: func(nonce [ledger.AttestNonceLen]byte) (ledger.SignedAttestation, error) {
+	o := Options{Key: keyOf(name), Listen: "127.0.0.1:0", Attest: func(nonce [ledger.AttestNonceLen]byte) (ledger.SignedAttestation, error) {
 		s.asked.Add(1)
 		if s.hang != nil {
 			<-s.hang
@@ -63,7 +63,11 @@ func newPlane(t *testing.T, name string) *someone {
 		return ledger.SignedAttestation{Attestation: ledger.Attestation{
 			Validator: s.id, Nonce: nonce, Committed: 7, HeaderHash: crypto.Sum([]byte("7")), Pending: 8,
 		}}, nil
-	}})
+	}}
+	for _, c := range change {
+		c(&o)
+	}
+	p, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ type Node struct {
 	poolMax int        // takes so many transactions at once; 0: any number
 	adjust  func(*rpc.Status)
 	unheard bool // hears of no other validator, and attests nothing
+	rows    []rpc.TripsRow
 }
 
 var _ rpc.Backend = (*Node)(nil)
