@@ -32,6 +32,8 @@ type request struct {
 	aside        bool          // its heights are not of a state that the caller sees
 	refusal      *[]byte       // where the body of a refusal goes, for what stands in it beside the error
 	patience     time.Duration // how long the node was asked to wait
+	token        uint64        // the session's height, which the node waits for at most for patience
+	known        bool          // that height is no secret: who waits for it is behind
 	maxAge       time.Duration // how old the state may be that the node says it answers from; 0: any age
 	grace        time.Duration // how long it may take on top of that; 0: the client's timeout
 }
@@ -45,24 +47,28 @@ func (c *Client) ask(ctx context.Context, node string, r request, out any) error
 	}
 	inner, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	waited := r.patience
+	if r.known {
+		waited = 0
+	}
 	trip := c.endpoints.Begin(node)
 	err := c.exchange(inner, node, r, out)
 	var refused *rpc.Error
 	switch {
 	case err == nil:
-		trip.Done(balance.Answered, r.patience)
+		trip.Done(balance.Answered, waited)
 		return nil
 	case errors.As(err, &refused):
-		trip.Done(outcome(refused), r.patience)
+		trip.Done(outcome(refused), waited)
 		return refused
 	case ctx.Err() != nil:
-		trip.Abandon(r.patience)
+		trip.Abandon(waited)
 		return ctx.Err()
 	}
 	if inner.Err() != nil {
 		err = fmt.Errorf("%w within %s", errNoAnswer, limit)
 	}
-	trip.Done(balance.Silent, r.patience)
+	trip.Done(balance.Silent, waited)
 	return &NodeError{Endpoint: node, Err: err}
 }
 
@@ -226,6 +232,14 @@ func elsewhere(err error) bool {
 // request without our knowing what it did with it.
 func (c *Client) anywhere(ctx context.Context, r request, out any) (sent bool, err error) {
 	want := balance.Want{Write: r.method == http.MethodPost, Patience: r.patience}
+	if r.token > 0 {
+		// What the node may wait for is there already, and it answers at once or is behind. A height that one node alone
+		// has shown is waited for a little: it may be a moment old, or false.
+		want.Patience, r.known = readBeside, c.session.confirmed(r.token)
+		if r.known {
+			want.Patience = 0
+		}
+	}
 	for round := 1; ; round++ {
 		var attempts attempts
 		answer, _, err := balance.Read(ctx, c.endpoints.Balancer, want, func(ctx context.Context, node string) (any, bool, error) {

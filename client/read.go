@@ -16,6 +16,10 @@ import (
 // readWait is how long a node may take to reach the session's height before another one is asked.
 const readWait = 2 * time.Second
 
+// readBeside is after how long a second node is asked beside one that has yet to reach the session's height. All nodes of
+// a network have a block within less than that of each other, unless they are behind.
+const readBeside = 100 * time.Millisecond
+
 // ReadOptions choose what a read sees. The zero value is the newest state the session allows.
 type ReadOptions struct {
 	// Height reads the state after that block; 0: the newest.
@@ -101,7 +105,7 @@ func (c *Client) ReadBlock(ctx context.Context, receipts string, o ReadOptions) 
 	r := c.blockRequest(o.Height, receipts, 0)
 	if o.Height == 0 {
 		fresh := c.readRequest(o, "")
-		r.header, r.maxAge, r.patience = fresh.header, fresh.maxAge, fresh.patience
+		r.header, r.maxAge, r.patience, r.token = fresh.header, fresh.maxAge, fresh.patience, fresh.token
 		if fresh.query.Has("timeout") {
 			r.query.Set("timeout", fresh.query.Get("timeout"))
 		}
@@ -208,7 +212,7 @@ func (c *Client) readRequest(o ReadOptions, path string) request {
 	if token > 0 {
 		r.header.Set(rpc.HeaderMinHeight, strconv.FormatUint(token, 10))
 		r.query.Set("timeout", readWait.String())
-		r.patience = readWait
+		r.patience, r.token = readWait, token
 	}
 	return r
 }

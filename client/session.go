@@ -39,6 +39,20 @@ func (s *session) tokenLocked() uint64 {
 	return token
 }
 
+// confirmed tells whether more nodes than may lie have shown a height: then it exists, and a node that does not have it
+// is behind.
+func (s *session) confirmed(height uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	shown := 0
+	for url, claim := range s.claims {
+		if claim >= height && !s.liars[url] {
+			shown++
+		}
+	}
+	return shown > s.faults
+}
+
 // saw notes the height at which a node answered.
 func (s *session) saw(url string, height uint64) {
 	s.mu.Lock()

@@ -149,6 +149,9 @@ func (g *Gateway) newJob(r *http.Request, body []byte) *job {
 		j.patience = strongMax
 	}
 	j.want.Patience = min(j.patience, patienceMax)
+	if query.Get("wait") == "" && j.want.MinHeight > 0 {
+		j.want.Patience = min(j.patience, behindMax) // nodes have a block at nearly the same time
+	}
 	if r.URL.Path == rpc.PathBatch {
 		j.want.Patience = attemptMax // megabytes are not sent twice because a node takes its time
 	}

@@ -45,6 +45,8 @@ const (
 	waitDefault = 10 * time.Second
 	// patienceMax is after how long a second node is asked beside one that was asked to wait: it may be frozen.
 	patienceMax = time.Second
+	// behindMax is after how long a second node is asked beside one that has yet to reach the height asked for.
+	behindMax = 100 * time.Millisecond
 	// attemptsMin is how many nodes one request is asked of, at least; with more nodes it is two more than may
 	// lie.
 	attemptsMin = 3
