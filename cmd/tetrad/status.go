@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -149,8 +151,28 @@ func writeNode(w io.Writer, s rpc.Status) {
 	fields(w, "node", s.Node, "chain id", s.ChainID, "genesis hash", s.GenesisHash.String(),
 		"height", fmt.Sprint(s.Height), "first height", firstHeights(s), "app hash", s.AppHash.String(),
 		"last block", age(time.Duration(s.BlockAgeMS)*time.Millisecond)+" ago", "state", state,
-		"partition", s.Partition, "power", powerText(s), "peers", fmt.Sprint(s.Peers), "validators", fmt.Sprint(s.Validators),
+		"partition", s.Partition, "power", powerText(s), "peers", fmt.Sprint(s.Peers), "app plane peers", fmt.Sprint(s.PlanePeers), "attests", attestsText(s), "validators", fmt.Sprint(s.Validators),
 		"waiting", fmt.Sprintf("%d transactions", s.PoolTxs), "memory", bytesText(s.RSSBytes), "version", s.Version)
+}
+
+// attestsText says whether a node takes part in strong reads, and if not, why.
+func attestsText(s rpc.Status) string {
+	if s.NotAttesting != "" {
+		return "no: " + s.NotAttesting
+	}
+	return "yes"
+}
+
+// stateText is what is not well with a node, or ok.
+func stateText(s rpc.Status) string {
+	var all []string
+	if s.CatchingUp {
+		all = append(all, "catching up")
+	}
+	if s.NotAttesting != "" {
+		all = append(all, "attests nothing: "+s.NotAttesting)
+	}
+	return cmp.Or(strings.Join(all, "; "), "ok")
 }
 
 // powerText is the voting power a node hears from, of all there is.
@@ -173,19 +195,16 @@ func writeNodes(w io.Writer, nodes []nodeDocument) {
 			top = max(top, n.Status.Height)
 		}
 	}
-	g := newGrid("node", "height", "lag", "app hash", "last block", "peers", "power", "partition", "queued", "state").right(1, 2, 4, 5, 6, 8)
+	g := newGrid("node", "height", "lag", "app hash", "last block", "peers", "plane", "power", "partition", "queued", "state").right(1, 2, 4, 5, 6, 7, 9)
 	for _, n := range nodes {
 		if n.Status == nil {
-			g.add(n.Endpoint, "-", "-", "-", "-", "-", "-", "-", "-", n.Error)
+			g.add(n.Endpoint, "-", "-", "-", "-", "-", "-", "-", "-", "-", n.Error)
 			continue
 		}
 		s := n.Status
-		state := "ok"
-		if s.CatchingUp {
-			state = "catching up"
-		}
 		g.add(s.Node, fmt.Sprint(s.Height), fmt.Sprint(top-s.Height), short(s.AppHash.String()),
-			age(time.Duration(s.BlockAgeMS)*time.Millisecond), fmt.Sprint(s.Peers), powerText(*s), s.Partition, fmt.Sprint(s.OutboxTxs), state)
+			age(time.Duration(s.BlockAgeMS)*time.Millisecond), fmt.Sprint(s.Peers), fmt.Sprint(s.PlanePeers), powerText(*s), s.Partition,
+			fmt.Sprint(s.OutboxTxs), stateText(*s))
 	}
 	g.write(w)
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tetradledger/tetrad/rpc"
 )
 
 func TestGrouped(t *testing.T) {
@@ -39,6 +42,28 @@ func TestTableIsAligned(t *testing.T) {
 	g.write(&out)
 	if want := "NAME       N\na          1\nlonger  1000\n"; out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
+// TestNodesTable: what is not well with a node stands in its last column, in words.
+func TestNodesTable(t *testing.T) {
+	well := rpc.Status{Node: "node0", Height: 9, PlanePeers: 2, Reachable: 30, TotalPower: 40, Partition: rpc.PartitionOK}
+	keyless := well
+	keyless.Node, keyless.NotAttesting = "node1", "this node has no config/service_key.json"
+	late := keyless
+	late.Node, late.CatchingUp, late.Height = "node2", true, 2
+	var out strings.Builder
+	writeNodes(&out, []nodeDocument{{Status: &well}, {Status: &keyless}, {Status: &late}, {Endpoint: "http://x", Error: "refused"}})
+	for i, want := range []string{
+		`^NODE +HEIGHT +LAG +APP HASH +LAST BLOCK +PEERS +PLANE +POWER +PARTITION +QUEUED +STATE$`,
+		`^node0 +9 +0 .* 0 ms +0 +2 +30 of 40 +ok +0 +ok$`,
+		`^node1 .* ok +0 +attests nothing: this node has no config/service_key.json$`,
+		`^node2 +2 +7 .* catching up; attests nothing: this node`,
+		`^http://x( +-){9} +refused$`,
+	} {
+		if line := strings.Split(out.String(), "\n")[i]; !regexp.MustCompile(want).MatchString(line) {
+			t.Errorf("%q does not match %s", line, want)
+		}
 	}
 }
 
