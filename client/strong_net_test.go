@@ -192,7 +192,7 @@ func (n *attesting) spoils(node int, change func(o object)) {
 	})
 }
 
-// sealsWhenAsked makes a block as soon as anybody asks for a proof.
+// sealsWhenAsked makes a block as soon as anybody asks for a proof, or waits for a transaction.
 func (n *attesting) sealsWhenAsked(t testing.TB) {
 	ctx := within(t, time.Minute)
 	for _, s := range n.servers {
@@ -200,7 +200,8 @@ func (n *attesting) sealsWhenAsked(t testing.TB) {
 			for {
 				select {
 				case r := <-s.seen:
-					if r.URL.Query().Get("proof") == "true" && r.URL.Path != rpc.PathValidators {
+					query := r.URL.Query()
+					if query.Get("proof") == "true" && r.URL.Path != rpc.PathValidators || query.Get("wait") != "" {
 						n.Seal()
 					}
 				case <-ctx.Done():
