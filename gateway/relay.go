@@ -271,6 +271,8 @@ func (a *attempts) judge(resp *http.Response) verdict {
 	case e.Class == string(ledger.ClassLimit):
 		v.outcome, v.limit = balance.Refused, true
 	case ledger.Code(e.Code) == ledger.CodePruned, ledger.Code(e.Code) == ledger.CodeFuture:
+	case ledger.Code(e.Code) == ledger.CodeBehind && !a.g.balancer.Reached(a.j.want.MinHeight):
+		// Nobody is known to have the height: it is the client that is ahead, or says so.
 	default:
 		v.outcome = balance.Silent
 	}

@@ -336,3 +336,32 @@ func TestNodesSayNothingAboutTheOrigin(t *testing.T) {
 		t.Errorf("%d %v", rec.Code, h)
 	}
 }
+
+// TestHeightsThatNobodyHas: whoever asks for the state at a height far beyond all learns that no node has it, and none of
+// these is thought less of for saying so.
+func TestHeightsThatNobodyHas(t *testing.T) {
+	n := newNetwork(t, 4)
+	n.Seal()
+	g := n.gateway(t, Options{NoHedge: true})
+	check(t, g)
+	for range 8 {
+		rec := ask(g, "GET", rpc.PathParams+"?timeout=1ms", nil, rpc.HeaderMinHeight, "1000000")
+		if rec.Code != http.StatusServiceUnavailable || !strings.Contains(rec.Body.String(), `"behind"`) {
+			t.Errorf("%d %s", rec.Code, rec.Body)
+		}
+	}
+	for _, b := range g.balancer.Backends() {
+		if !b.Fit || b.Failures > 0 || b.Ejected > 0 {
+			t.Errorf("%+v", b)
+		}
+	}
+	// A node that does not have what others have is another matter.
+	n.Seal()
+	n.nodes[0].node.Hold(1)
+	check(t, g)
+	for range 8 {
+		if rec := ask(g, "GET", rpc.PathParams+"?timeout=1ms", nil, rpc.HeaderMinHeight, "2"); rec.Code != http.StatusOK {
+			t.Errorf("%d %s", rec.Code, rec.Body)
+		}
+	}
+}
