@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/tetradledger/tetrad/client"
 	"github.com/tetradledger/tetrad/client/balance"
@@ -20,9 +19,16 @@ var routingFlagNames = []string{"policy", "region", "region-strict"}
 // routingFlag marks those that mean it.
 const routingFlag = "routing"
 
+// flagSet is what addRoutingFlags needs of cobra's flags, whose package is a dependency of cobra's and not of ours.
+type flagSet interface {
+	String(name, value, usage string) *string
+	Bool(name string, value bool, usage string) *bool
+	SetAnnotation(name, key string, values []string) error
+}
+
 // addRoutingFlags gives a command, or all below it, the flags that say how nodes are chosen. What is not given comes
 // from the environment or client.toml, also where a command has no such flags.
-func addRoutingFlags(f *pflag.FlagSet) {
+func addRoutingFlags(f flagSet) {
 	f.String("policy", "", "how nodes are chosen: "+policyNames()+" (default "+string(balance.EWMA)+")")
 	f.String("region", "", "prefer nodes of this region, such as eu or eu/de")
 	f.Bool("region-strict", false, "fail rather than ask a node outside the region")
