@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL    := go tool -modfile=tools/go.mod
 GOFILES  = $(shell git ls-files -co --exclude-standard '*.go' | grep -v '\.pb\.go$$')
 
-.PHONY: build dev test ci lint vet fmt format unit race e2e bench bench-all bench-plot bench-go proto oldest clean help
+.PHONY: build dev test ci lint vet fmt format unit race e2e measure bench bench-all bench-plot bench-go proto oldest clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,12 @@ race: ## the packages that share memory between goroutines, under the race detec
 
 e2e: build ## networks of real processes: kills, restarts, a liar among four, the README's commands
 	TETRAD_BIN=$(CURDIR)/bin/tetrad go test -v -timeout 40m -count=1 ./internal/e2e
+
+RUNS ?= 10
+
+measure: build ## faults as a client sees them, timed, RUNS of each; on a quiet machine
+	TETRAD_BIN=$(CURDIR)/bin/tetrad TETRAD_MEASURE=$(RUNS) go test -v -timeout 60m -count=1 \
+		-run 'TestKilledNode|TestFrozenNode|TestTwoGateways|TestRoundRobinIsFair|TestGatewayOverhead' ./internal/e2e
 
 OUT ?= bin/bench
 

@@ -17,6 +17,7 @@
 //	GET  /v1/events                              what blocks decide, as a stream that can be resumed anywhere
 //	GET  /v1/light/{height} · /v1/genesis        signed headers and the genesis document: what proofs rest on
 //	GET  /v1/status · /v1/ready · /v1/live       the node itself
+//	GET  /v1/topology                            how far the others are, by its word
 //	GET  /v1/errors                              every error code there is
 //	GET  /openapi.json · /docs                   this list for programs, and for people
 //

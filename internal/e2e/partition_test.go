@@ -86,12 +86,13 @@ func (p *promises) oneAgainstThree() {
 
 func (p *promises) twoAgainstTwo() {
 	p.t.Helper()
-	began := time.Now()
+	began, before := time.Now(), p.visits
 	p.wires.split([]int{0, 1}, []int{2, 3})
 	for i := range p.nodes {
 		p.isCut(i)
 	}
 	p.t.Logf("2-2: all four said so after %d ms", time.Since(began).Milliseconds())
+	p.mergesApart(before, []int{0, 1}, []int{2, 3})
 	for _, i := range []int{0, 2} {
 		p.refuses(i)
 		p.queues(i, "", p.visit(time.Minute*9))
@@ -103,6 +104,7 @@ func (p *promises) twoAgainstTwo() {
 	p.stillQueued(0)
 	p.queues(0, "", p.visit(time.Minute*9))
 	p.heal("2-2")
+	p.mergesWhole([]int{0, 1}, []int{2, 3})
 }
 
 // heal ends the cut, and waits until every promise is kept. How long that takes is a measurement and no assertion.
