@@ -55,12 +55,21 @@ func run(ctx context.Context, args []string) error {
 	port := f.Int("base-port", 28100, "first port")
 	dir := f.String("dir", "", "of a member")
 	index := f.Int("index", 0, "of a member")
+	clientURLs := f.String("clients", "", "of a member: where clients reach all members, separated by commas (default loopback)")
+	peerURLs := f.String("peers", "", "of a member: where members reach each other, likewise")
 	if err := f.Parse(args[1:]); err != nil {
 		return err
 	}
 	switch args[0] {
 	case "member":
-		return member(ctx, *index, *port, *dir)
+		clients, peers := loopback(*port)
+		if *clientURLs != "" {
+			clients = strings.Split(*clientURLs, ",")
+		}
+		if *peerURLs != "" {
+			peers = strings.Split(*peerURLs, ",")
+		}
+		return member(ctx, *index, clients, peers, *dir)
 	case "measure":
 		return measure(ctx, *seconds, *light, *rate, *port)
 	}
@@ -70,8 +79,16 @@ func run(ctx context.Context, args []string) error {
 func clientURL(port, i int) string { return fmt.Sprintf("http://127.0.0.1:%d", port+10*i) }
 func peerURL(port, i int) string   { return fmt.Sprintf("http://127.0.0.1:%d", port+10*i+1) }
 
+// loopback is where the members are unless they are told otherwise.
+func loopback(port int) (clients, peers []string) {
+	for i := range members {
+		clients, peers = append(clients, clientURL(port, i)), append(peers, peerURL(port, i))
+	}
+	return clients, peers
+}
+
 // member is one member until it is told to stop. It has etcd's defaults, and says only what goes wrong.
-func member(ctx context.Context, index, port int, dir string) error {
+func member(ctx context.Context, index int, clients, peers []string, dir string) error {
 	c := embed.NewConfig()
 	c.Name, c.Dir, c.LogLevel = fmt.Sprint("m", index), dir, "error"
 	listen := func(text string) []url.URL {
@@ -81,11 +98,11 @@ func member(ctx context.Context, index, port int, dir string) error {
 		}
 		return []url.URL{*u}
 	}
-	c.ListenClientUrls, c.AdvertiseClientUrls = listen(clientURL(port, index)), listen(clientURL(port, index))
-	c.ListenPeerUrls, c.AdvertisePeerUrls = listen(peerURL(port, index)), listen(peerURL(port, index))
+	c.ListenClientUrls, c.AdvertiseClientUrls = listen(clients[index]), listen(clients[index])
+	c.ListenPeerUrls, c.AdvertisePeerUrls = listen(peers[index]), listen(peers[index])
 	var all []string
-	for i := range members {
-		all = append(all, fmt.Sprintf("m%d=%s", i, peerURL(port, i)))
+	for i, peer := range peers {
+		all = append(all, fmt.Sprintf("m%d=%s", i, peer))
 	}
 	c.InitialCluster = strings.Join(all, ",")
 	e, err := embed.StartEtcd(c)

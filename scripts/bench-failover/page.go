@@ -1,0 +1,3 @@
+package main
+
+func page([]string) error { return nil }
