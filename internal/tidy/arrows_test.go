@@ -54,10 +54,11 @@ var arrows = map[string]row{
 		"github.com/spf13/cobra", "github.com/spf13/viper", "github.com/jedib0t/go-pretty/v6",
 		"golang.org/x/term", "golang.org/x/sys", "github.com/pelletier/go-toml/v2",
 	}},
-	"scripts/bench-plot": {[]string{"client"}, nil},
-	"internal/sim":       {[]string{"app", "genesis", "ledger", "ledger/store", "crypto"}, nil},
-	"internal/tidy":      {nil, nil},
-	"internal/e2e":       {nil, nil},
+	"scripts/bench-plot":        {[]string{"client", "scripts/bench-plot/figure"}, nil},
+	"scripts/bench-plot/figure": {nil, nil},
+	"internal/sim":              {[]string{"app", "genesis", "ledger", "ledger/store", "crypto"}, nil},
+	"internal/tidy":             {nil, nil},
+	"internal/e2e":              {nil, nil},
 	// The liar is a replica with wrapped parts, so it reaches for what the parts are made of.
 	"internal/e2e/liar": {[]string{"node", "rpc", "ledger", "crypto"}, []string{"github.com/cometbft/cometbft"}},
 }

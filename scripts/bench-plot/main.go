@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
+
+	"github.com/tetradledger/tetrad/scripts/bench-plot/figure"
 )
 
 func main() {
@@ -32,7 +33,7 @@ func start(reports, docs string) error {
 		return fmt.Errorf("make the directory of the charts: %w", err)
 	}
 	for name, c := range s.charts() {
-		if err := os.WriteFile(filepath.Join(plots, name+".svg"), c.svg(), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(plots, name+".svg"), c.SVG(), 0o644); err != nil {
 			return fmt.Errorf("write a chart: %w", err)
 		}
 	}
@@ -41,7 +42,7 @@ func start(reports, docs string) error {
 	if err != nil {
 		return fmt.Errorf("read the page: %w", err)
 	}
-	filled, err := fill(text, s.tables())
+	filled, err := figure.Fill(text, s.tables())
 	if err != nil {
 		return err
 	}
@@ -49,25 +50,4 @@ func start(reports, docs string) error {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
-}
-
-// block is a part of the page that comes from reports.
-var block = regexp.MustCompile(`(?s)<!-- bench:([a-z-]+) -->\n.*?<!-- /bench -->`)
-
-// fill replaces the parts of the page that come from reports. A part that nobody makes is a mistake in the page.
-func fill(page []byte, tables map[string]string) ([]byte, error) {
-	var fault error
-	out := block.ReplaceAllFunc(page, func(old []byte) []byte {
-		name := string(block.FindSubmatch(old)[1])
-		table, ok := tables[name]
-		if !ok {
-			fault = fmt.Errorf("the page asks for %q, which no report makes", name)
-			return old
-		}
-		if table == "" {
-			table = "Not measured in this run.\n"
-		}
-		return fmt.Appendf(nil, "<!-- bench:%s -->\n%s<!-- /bench -->", name, table)
-	})
-	return out, fault
 }

@@ -2,78 +2,16 @@ package main
 
 import (
 	"encoding/json"
-	"encoding/xml"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/scripts/bench-plot/figure"
 )
-
-// wellFormed reads a chart as XML and checks that all its points are on the paper.
-func wellFormed(t *testing.T, name string, svg []byte) {
-	t.Helper()
-	d := xml.NewDecoder(strings.NewReader(string(svg)))
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		element, ok := token.(xml.StartElement)
-		if !ok {
-			continue
-		}
-		for _, a := range element.Attr {
-			v, err := strconv.ParseFloat(a.Value, 64)
-			across := a.Name.Local == "cx" || a.Name.Local == "x" || a.Name.Local == "width"
-			down := a.Name.Local == "cy" || a.Name.Local == "y" || a.Name.Local == "height"
-			if (across || down) && (err != nil || math.IsNaN(v) || v < 0 || across && v > width || down && v > height) {
-				t.Errorf("%s: <%s %s=%q>", name, element.Name.Local, a.Name.Local, a.Value)
-			}
-		}
-	}
-}
-
-func TestCharts(t *testing.T) {
-	for name, c := range map[string]chart{
-		"lines":    {title: "a < b", x: "x", y: "y", lines: []line{{"one & two", [][2]float64{{0, 1}, {5, 3}, {9, 2.5}}}}},
-		"logs":     {logX: true, logY: true, lines: []line{{"", [][2]float64{{1, 0.1}, {1e6, 5000}}}, {"", [][2]float64{{10, 0}}}}},
-		"bars":     {bars: []bar{{"a", 5, 4, 6}, {"b", 0, 0, 0}}},
-		"log bars": {logY: true, bars: []bar{{"a", 12000, 11000, 13000}, {"b", 343, 343, 343}}},
-		"zeros":    {lines: []line{{"", [][2]float64{{0, 0}, {0, 0}}}}},
-		"nothing":  {},
-	} {
-		svg := c.svg()
-		wellFormed(t, name, svg)
-		if string(svg) != string(c.svg()) {
-			t.Errorf("%s: drawn twice, two pictures", name)
-		}
-	}
-}
-
-// TestAxes: a linear axis begins at zero and ends at or above the largest value; there are some ticks and not
-// too many.
-func TestAxes(t *testing.T) {
-	for _, hi := range []float64{0, 0.001, 0.9, 1, 7, 9.99, 10, 123, 5000, 12345, 999999} {
-		a := newAxis(false, []float64{hi / 2, hi})
-		if a.min != 0 || a.max < hi || hi > 0 && a.max > 2*hi || len(a.ticks) < 2 || len(a.ticks) > 11 {
-			t.Errorf("up to %g: from %g to %g with %d ticks", hi, a.min, a.max, len(a.ticks))
-		}
-	}
-	a := newAxis(true, []float64{3, 4000})
-	if a.at(1) != 0 || a.at(10_000) != 1 || len(a.ticks) != 5 {
-		t.Errorf("%+v", a)
-	}
-}
 
 const traces = `File: tetrad
 Type: cpu
@@ -104,21 +42,6 @@ func TestStages(t *testing.T) {
 		if math.Abs(parts[name]-want) > 1e-9 {
 			t.Errorf("%s: %g, want %g (%v)", name, parts[name], want, parts)
 		}
-	}
-}
-
-func TestFill(t *testing.T) {
-	page := []byte("# A\n\n<!-- bench:machine -->\nold\n<!-- /bench -->\n\ntext\n\n<!-- bench:peers -->\n<!-- /bench -->\n")
-	out, err := fill(page, map[string]string{"machine": "new\n", "peers": ""})
-	want := "# A\n\n<!-- bench:machine -->\nnew\n<!-- /bench -->\n\ntext\n\n<!-- bench:peers -->\nNot measured in this run.\n<!-- /bench -->\n"
-	if err != nil || string(out) != want {
-		t.Errorf("%v:\n%s", err, out)
-	}
-	if again, err := fill(out, map[string]string{"machine": "new\n", "peers": ""}); err != nil || string(again) != want {
-		t.Errorf("filled twice: %v:\n%s", err, again)
-	}
-	if _, err := fill([]byte("<!-- bench:nobody -->\n<!-- /bench -->"), map[string]string{}); err == nil {
-		t.Error("a part that nobody makes was accepted")
 	}
 }
 
@@ -182,7 +105,9 @@ func TestPage(t *testing.T) {
 			continue
 		}
 		_, path, _ := strings.Cut(name, "](")
-		wellFormed(t, path, []byte(read(t, filepath.Join(docs, strings.TrimSuffix(path, ")")))))
+		if err := figure.Check([]byte(read(t, filepath.Join(docs, strings.TrimSuffix(path, ")"))))); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 	if n := strings.Count(text, "Not measured"); n != 0 {
 		t.Errorf("%d parts are not filled", n)

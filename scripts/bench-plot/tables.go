@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/scripts/bench-plot/figure"
 )
 
 // pictures are the charts below each table.
@@ -24,7 +25,7 @@ func (s *set) tables() map[string]string {
 	for name, below := range pictures {
 		for _, picture := range below {
 			if c, ok := charts[picture]; ok && all[name] != "" {
-				all[name] += fmt.Sprintf("\n![%s](performance/%s.svg)\n", c.title, picture)
+				all[name] += fmt.Sprintf("\n![%s](performance/%s.svg)\n", c.Title, picture)
 			}
 		}
 	}
@@ -39,30 +40,9 @@ func (s *set) bareTables() map[string]string {
 	}
 }
 
-// table writes a Markdown table; it is empty without rows. All columns but the first are figures.
-func table(head []string, rows [][]string) string {
-	if len(rows) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString("| " + strings.Join(head, " | ") + " |\n|---" + strings.Repeat("|--:", len(head)-1) + "|\n")
-	for _, row := range rows {
-		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
-	}
-	return b.String()
-}
-
-func whole(v float64) string { return grouped(strconv.FormatFloat(v, 'f', 0, 64)) }
+func whole(v float64) string { return figure.Grouped(strconv.FormatFloat(v, 'f', 0, 64)) }
 func tenth(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 func mib(bytes int64) string { return whole(float64(bytes)/(1<<20)) + " MiB" }
-
-// grouped puts commas between thousands.
-func grouped(digits string) string {
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
 
 func (s *set) machineTable() string {
 	for _, name := range slices.Sorted(maps.Keys(s.runs)) {
@@ -95,7 +75,7 @@ func (s *set) headlineTable() string {
 			rows = append(rows, append([]string{h.text}, figures(r)...))
 		}
 	}
-	text := table(append([]string{"load"}, figureNames...), rows)
+	text := figure.Table(append([]string{"load"}, figureNames...), rows)
 	if text != "" && s.idle != nil {
 		text += fmt.Sprintf("\nIdle: %.1f blocks/s, %.1f %% of one core and %s per validator.\n", s.idle.BlocksPerS, s.idle.CPUPercent, mib(s.idle.RSSBytes))
 	}
@@ -127,7 +107,7 @@ func (s *set) ladderTable() string {
 			whole(step.Rate), whole(step.Report.Rate), whole(step.Report.P50MS), whole(step.Report.P99MS), tenth(step.Report.CPUUs), verdict,
 		})
 	}
-	return table([]string{"offered transfers/s", "committed", "p50 ms", "p99 ms", "CPU us", "sustained"}, rows) +
+	return figure.Table([]string{"offered transfers/s", "committed", "p50 ms", "p99 ms", "CPU us", "sustained"}, rows) +
 		fmt.Sprintf("\nThe highest rate sustained: %s transfers/s.\n", whole(s.ladder.Sustainable))
 }
 
@@ -147,7 +127,7 @@ func (s *set) overloadTable() string {
 			})
 		}
 	}
-	return table([]string{
+	return figure.Table([]string{
 		"overload, way in", "offered transfers/s", "committed", "goodput", "refused", "requests with 429", "blocks apart p99 ms", "lost rounds",
 		"accepted and lost", "memory", "passed",
 	}, rows)
@@ -174,7 +154,7 @@ func (s *set) stagesTable() string {
 	}
 	row(other, 0)
 	rows = append(rows, []string{"**all**", tenth(model), tenth(sum), ""})
-	return table([]string{"stage", "model, us", "measured, us", "part"}, rows)
+	return figure.Table([]string{"stage", "model, us", "measured, us", "part"}, rows)
 }
 
 // runTable lists runs whose name begins with the prefix.
@@ -191,7 +171,7 @@ func (s *set) runTable(prefix, what string) string {
 	if prefix == "path-" && len(rows) < 2 {
 		return ""
 	}
-	return table(append([]string{what}, figureNames...), rows)
+	return figure.Table(append([]string{what}, figureNames...), rows)
 }
 
 func (s *set) ablationTable() string {
@@ -211,7 +191,7 @@ func (s *set) ablationTable() string {
 			whole(r.P50MS), whole(r.P99MS),
 		})
 	}
-	return table([]string{"one thing changed", "committed transfers/s", "against all defaults", "CPU us", "difference", "p50 ms", "p99 ms"}, rows)
+	return figure.Table([]string{"one thing changed", "committed transfers/s", "against all defaults", "CPU us", "difference", "p50 ms", "p99 ms"}, rows)
 }
 
 // growths are the runs that differ in one size from each other.
@@ -235,7 +215,7 @@ func (s *set) growthTable() string {
 	if len(rows) < 2 {
 		return ""
 	}
-	return table([]string{"size", "committed transfers/s", "CPU us per transfer and validator", "p50 ms", "p99 ms", "memory"}, rows)
+	return figure.Table([]string{"size", "committed transfers/s", "CPU us per transfer and validator", "p50 ms", "p99 ms", "memory"}, rows)
 }
 
 func (s *set) memoryTable() string {
@@ -251,7 +231,7 @@ func (s *set) memoryTable() string {
 		}
 		rows = append(rows, []string{h.text, mib(r.RSSBytesBefore), mib(r.RSSBytes), whole(float64(r.PoolTxsMax)), disk, tenth(r.GeneratorCPUUs)})
 	}
-	return table([]string{
+	return figure.Table([]string{
 		"load", "memory before", "highest, of the largest validator", "waiting transactions, highest", "disk bytes per transfer and validator",
 		"generator's CPU us per transfer",
 	}, rows)
@@ -268,7 +248,7 @@ func (s *set) peersTable() string {
 			p.Ratio.text(func(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }),
 		})
 	}
-	return table([]string{
+	return figure.Table([]string{
 		"system", "rounds", "committed/s", "p50 ms, light load", "p99 ms, light load", "CPU us per transaction, all replicas", "Tetrad's rate over it",
 	}, rows)
 }

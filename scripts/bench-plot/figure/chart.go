@@ -1,4 +1,4 @@
-package main
+package figure
 
 import (
 	"bytes"
@@ -8,25 +8,25 @@ import (
 	"strconv"
 )
 
-// chart is lines over two axes, or bars beside each other.
-type chart struct {
-	title      string
-	x, y       string // what is on the axes
-	logX, logY bool
-	lines      []line
-	bars       []bar // drawn instead of lines
+// Chart is lines over two axes, or bars beside each other.
+type Chart struct {
+	Title      string
+	X, Y       string // what is on the axes
+	LogX, LogY bool
+	Lines      []Line
+	Bars       []Bar // drawn instead of lines
 }
 
-// line is a row of points, in order of x.
-type line struct {
-	name   string
-	points [][2]float64
+// Line is a row of points, in order of x.
+type Line struct {
+	Name   string
+	Points [][2]float64
 }
 
-// bar is a value with how far its measurements lie apart; low and high may be equal to it.
-type bar struct {
-	name             string
-	value, low, high float64
+// Bar is a value with how far its measurements lie apart; low and high may be equal to it.
+type Bar struct {
+	Name             string
+	Value, Low, High float64
 }
 
 // The layout, in pixels.
@@ -39,20 +39,20 @@ const (
 // colours tell lines apart, for people who do not see red from green as well (Okabe and Ito).
 var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"}
 
-// svg draws the chart.
-func (c chart) svg() []byte {
+// SVG draws the chart; the same chart always becomes the same bytes.
+func (c Chart) SVG() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", width, height)
-	text(&b, width/2, 22, "middle", "font-size=\"15\"", c.title)
-	if len(c.bars) > 0 {
+	text(&b, width/2, 22, "middle", "font-size=\"15\"", c.Title)
+	if len(c.Bars) > 0 {
 		c.drawBars(&b)
 	} else {
 		c.drawLines(&b)
 	}
-	text(&b, left+plotWidth/2, height-12, "middle", "", c.x)
+	text(&b, left+plotWidth/2, height-12, "middle", "", c.X)
 	fmt.Fprintf(&b, `<text x="16" y="%d" text-anchor="middle" transform="rotate(-90 16 %d)">%s</text>`+"\n",
-		top+plotHeight/2, top+plotHeight/2, html.EscapeString(c.y))
+		top+plotHeight/2, top+plotHeight/2, html.EscapeString(c.Y))
 	b.WriteString("</svg>\n")
 	return b.Bytes()
 }
@@ -139,33 +139,33 @@ func short(v float64) string {
 	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
-func (c chart) drawLines(b *bytes.Buffer) {
+func (c Chart) drawLines(b *bytes.Buffer) {
 	var xs, ys []float64
-	for _, l := range c.lines {
-		for _, p := range l.points {
+	for _, l := range c.Lines {
+		for _, p := range l.Points {
 			xs, ys = append(xs, p[0]), append(ys, p[1])
 		}
 	}
-	x, y := newAxis(c.logX, xs), newAxis(c.logY, ys)
+	x, y := newAxis(c.LogX, xs), newAxis(c.LogY, ys)
 	drawY(b, y)
 	for _, v := range x.ticks {
 		at := pixelX(x.at(v))
 		fmt.Fprintf(b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#dddddd"/>`+"\n", at, top, at, top+plotHeight)
 		text(b, at, top+plotHeight+18, "middle", "", short(v))
 	}
-	for i, l := range c.lines {
+	for i, l := range c.Lines {
 		colour := colours[i%len(colours)]
 		var path bytes.Buffer
-		for k, p := range l.points {
+		for k, p := range l.Points {
 			px, py := pixelX(x.at(p[0])), pixelY(y.at(p[1]))
 			fmt.Fprintf(&path, "%s%.1f %.1f", map[bool]string{true: "M", false: " L"}[k == 0], px, py)
-			if len(l.points) <= 40 {
+			if len(l.Points) <= 40 {
 				fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n", px, py, colour)
 			}
 		}
 		fmt.Fprintf(b, `<path d="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", path.String(), colour)
 		fmt.Fprintf(b, `<rect x="%d" y="%d" width="12" height="12" fill="%s"/>`+"\n", left+10, top+8+18*i, colour)
-		text(b, left+28, float64(top+18+18*i), "start", "", l.name)
+		text(b, left+28, float64(top+18+18*i), "start", "", l.Name)
 	}
 }
 
@@ -177,25 +177,25 @@ func drawY(b *bytes.Buffer, y axis) {
 	}
 }
 
-func (c chart) drawBars(b *bytes.Buffer) {
+func (c Chart) drawBars(b *bytes.Buffer) {
 	var ys []float64
-	for _, v := range c.bars {
-		ys = append(ys, v.value, v.high)
+	for _, v := range c.Bars {
+		ys = append(ys, v.Value, v.High)
 	}
-	y := newAxis(c.logY, ys)
+	y := newAxis(c.LogY, ys)
 	drawY(b, y)
-	slot := float64(plotWidth) / float64(len(c.bars))
-	for i, v := range c.bars {
+	slot := float64(plotWidth) / float64(len(c.Bars))
+	for i, v := range c.Bars {
 		x := left + slot*(float64(i)+0.2)
-		py := pixelY(y.at(v.value))
+		py := pixelY(y.at(v.Value))
 		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`+"\n",
 			x, py, slot*0.6, pixelY(0)-py, colours[i%len(colours)])
 		middle := x + slot*0.3
-		if v.high > v.low {
+		if v.High > v.Low {
 			fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#000000" stroke-width="2"/>`+"\n",
-				middle, pixelY(y.at(v.low)), middle, pixelY(y.at(v.high)))
+				middle, pixelY(y.at(v.Low)), middle, pixelY(y.at(v.High)))
 		}
-		text(b, middle, pixelY(y.at(max(v.value, v.high)))-6, "middle", "", short(math.Round(v.value*10)/10))
-		text(b, middle, top+plotHeight+18, "middle", "", v.name)
+		text(b, middle, pixelY(y.at(max(v.Value, v.High)))-6, "middle", "", short(math.Round(v.Value*10)/10))
+		text(b, middle, top+plotHeight+18, "middle", "", v.Name)
 	}
 }
