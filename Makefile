@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL    := go tool -modfile=tools/go.mod
 GOFILES  = $(shell git ls-files -co --exclude-standard '*.go' | grep -v '\.pb\.go$$')
 
-.PHONY: build dev test ci lint vet fmt format unit race e2e measure bench bench-all bench-plot bench-go proto oldest clean help
+.PHONY: build dev test ci lint vet fmt format unit race e2e measure bench bench-all bench-plot bench-failover bench-go proto oldest clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ bench-all: build ## everything docs/PERFORMANCE.md shows, peers included; a quar
 
 bench-plot: ## charts and tables of docs/PERFORMANCE.md from the reports in OUT
 	go run ./scripts/bench-plot -reports $(OUT) -docs docs
+
+bench-failover: build ## faults beside active-passive systems, raft and etcd: docs/FAILOVER.md; hours, see --reps and --deadline
+	scripts/bench-failover/measure $(ARGS)
 
 bench-go: ## benchmarks of the hot paths
 	go test -run '^$$' -bench . -benchmem ./crypto/... ./ledger/... ./app

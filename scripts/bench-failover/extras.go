@@ -44,6 +44,8 @@ const (
 	lieTries = 3
 	// known is how many writes there are to read.
 	known = 50
+	// wirePerWrite and wireIdle are what is counted on the wire.
+	wirePerWrite, wireIdle = "per write", "idle, per second"
 	// wrongAmount is what no write pays.
 	wrongAmount = 777
 )
@@ -179,8 +181,8 @@ func measureWire(ctx context.Context, l *lab, sys system) ([]extra, error) {
 		return nil, fmt.Errorf("nothing was committed, or nobody could count it")
 	}
 	return []extra{
-		{Level: "per write", Value: float64(after-before) / float64(committed.Load()), How: fmt.Sprintf("%d writes/s", wireRate)},
-		{Level: "idle, per second", Value: resting},
+		{Level: wirePerWrite, Value: float64(after-before) / float64(committed.Load()), How: fmt.Sprintf("%d writes/s", wireRate)},
+		{Level: wireIdle, Value: resting},
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -173,10 +174,12 @@ func (d document) save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(d, "", " ")
+	text, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
+	// One item to a line keeps the file small, and what changes between two of them readable.
+	text = bytes.ReplaceAll(text, []byte(`},{"`), []byte("},\n{\""))
 	draft := filepath.Join(dir, rawName+".new")
 	if err := os.WriteFile(draft, append(text, '\n'), 0o644); err != nil {
 		return err
