@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -188,10 +189,15 @@ func measureWire(ctx context.Context, l *lab, sys system) ([]extra, error) {
 
 // measureScaling reads in a closed loop at each level, with one serving node, two, and so on.
 func measureScaling(ctx context.Context, sys system, requests []request) ([]extra, error) {
+	leader, err := sys.leader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	urls := append(slices.Clone(sys.urls()[leader:]), sys.urls()[:leader]...) // some levels take the leader
 	var all []extra
 	for _, level := range sys.levels() {
-		for n := 1; n <= len(sys.urls()); n++ {
-			read, done, err := sys.reader(level, sys.urls()[:n])
+		for n := 1; n <= len(urls); n++ {
+			read, done, err := sys.reader(level, urls[:n])
 			if err != nil {
 				return nil, err
 			}
@@ -236,7 +242,7 @@ func measureLies(ctx context.Context, sys system, requests []request) ([]extra, 
 	if err != nil {
 		return nil, err
 	}
-	urls := append([]string(nil), sys.urls()...)
+	urls := slices.Clone(sys.urls())
 	liar, err := newLiar(urls[leader], sys.lie)
 	if err != nil {
 		return nil, err

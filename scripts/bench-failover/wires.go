@@ -56,6 +56,7 @@ func newNamespaces(n int) (*namespaces, error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("namespaces take root")
 	}
+	sweep()
 	laid++
 	w := &namespaces{name: fmt.Sprintf("fo%dx%d", os.Getpid(), laid), n: n} // an interface's name has 15 characters at most
 	if err := w.lay(); err != nil {
@@ -63,6 +64,21 @@ func newNamespaces(n int) (*namespaces, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// sweep removes what a process of this program left that was killed: its addresses would be in the way.
+func sweep() {
+	left, _ := filepath.Glob("/var/run/netns/fo*x*-n*") // the pattern is a right one
+	for _, path := range left {
+		var pid int
+		name := filepath.Base(path)
+		if n, _ := fmt.Sscanf(name, "fo%dx", &pid); n != 1 || pid == os.Getpid() {
+			continue
+		}
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); os.IsNotExist(err) {
+			_ = ip("netns", "del", name)
+		}
+	}
 }
 
 // laid counts the networks of this process. They are made one after another.
