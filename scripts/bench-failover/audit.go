@@ -29,6 +29,8 @@ type verdict struct {
 	Lost    int `json:"lost"`    // acknowledged, and not there
 	Doubled int `json:"doubled"` // there more than once, acknowledged or not
 	Unsaid  int `json:"unsaid"`  // there, and never acknowledged: no fault, the client does not know
+	// Dead says that the state could not be read for long after everything: the system did not recover.
+	Dead bool `json:"dead,omitempty"`
 }
 
 // judge compares what was acknowledged with the state after recovery. Write n pays one unit to a payee that is its

@@ -29,8 +29,6 @@ const (
 var extraNames = []string{extraThroughput, extraScaling, extraWire, extraLies}
 
 const (
-	// extraRounds is how often each is measured.
-	extraRounds = 3
 	// scaleSpan and scaleClients are the closed loop of reads: enough to keep two cores busy.
 	scaleSpan    = 3 * time.Second
 	scaleClients = 16
@@ -53,7 +51,7 @@ const (
 
 // measureExtras adds what is missing of the figures that are not about faults.
 func measureExtras(ctx context.Context, p plan, d *document) error {
-	for number := 1; number <= extraRounds; number++ {
+	for number := 1; number <= p.rounds; number++ {
 		for _, table := range p.extras {
 			for _, name := range p.systems {
 				if ctx.Err() != nil || d.hasExtra(table, name, number) {

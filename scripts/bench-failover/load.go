@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetradledger/tetrad/client"
@@ -137,12 +138,14 @@ func audit(ctx context.Context, sys system, requests []request) (map[int]uint64,
 	amounts := make(map[int]uint64, len(requests))
 	faults := make([]error, readers)
 	var mu sync.Mutex // guards amounts
+	var failed atomic.Bool
 	var done sync.WaitGroup
 	for w := range readers {
 		done.Go(func() {
-			for i := w; i < len(requests); i += readers {
+			for i := w; i < len(requests) && !failed.Load(); i += readers {
 				amount, err := patiently(ctx, func(ctx context.Context) (uint64, error) { return sys.inspect(ctx, requests[i]) })
 				if err != nil {
+					failed.Store(true)
 					faults[w] = fmt.Errorf("audit write %d: %w", requests[i].number, err)
 					return
 				}

@@ -41,7 +41,7 @@ func start(ctx context.Context, args []string) error {
 type plan struct {
 	systems, faults, targets, extras []string
 
-	reps              int
+	reps, rounds      int
 	calm, hurt, after time.Duration // before the fault, during it, and after its end
 	rate              float64
 	patience          time.Duration
@@ -96,6 +96,7 @@ func readPlan(args []string) (plan, error) {
 	choice(f, &p.targets, "targets", "whom the fault hits", targetNames)
 	choice(f, &p.extras, "extras", "what to measure besides faults", extraNames)
 	f.IntVar(&p.reps, "reps", 10, "repetitions of each cell")
+	f.IntVar(&p.rounds, "rounds", 3, "how often each of the extras is measured")
 	f.DurationVar(&p.calm, "calm", 3*time.Second, "load before the fault")
 	f.DurationVar(&p.hurt, "fault", 6*time.Second, "how long the fault lasts")
 	f.DurationVar(&p.after, "after", 4*time.Second, "load after the fault's end")

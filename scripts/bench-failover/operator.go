@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/tetradledger/tetrad/rpc"
@@ -52,7 +54,9 @@ func (t *tetrad) healthy(ctx context.Context) bool {
 	return getJSON(ctx, "http://"+t.at(int(t.active.Load()), tetradAPI)+rpc.PathReady+"?max_age=3s", &answer) == nil
 }
 
-// promote makes a follower the validator.
+// promote makes a follower the validator. All followers are stopped for it: in their memory and in their logs of consensus
+// are votes of the old validator for a block that nobody has, and with one of them they would hold the new validator to that
+// block for ever.
 func (t *tetrad) promote(ctx context.Context) error {
 	old := int(t.active.Load())
 	if err := t.lab.kill(old); err != nil { // the fence: from here on the old one signs nothing
@@ -62,20 +66,41 @@ func (t *tetrad) promote(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := t.lab.terminate(next); err != nil {
+	if err := t.stopFollowers(old); err != nil {
 		return err
 	}
-	// What the follower had got meanwhile is above height, never below.
 	if err := t.handOver(old, next, height); err != nil {
 		return err
 	}
-	if err := t.lab.again(next); err != nil {
-		return err
+	for k := range tetradNodes {
+		if i := (next + k) % tetradNodes; i != old { // the new validator first
+			if err := t.lab.again(i); err != nil {
+				return err
+			}
+		}
 	}
 	if err := t.awaitHeight(ctx, next, height+1); err != nil {
 		return err
 	}
 	return t.pointAt(next)
+}
+
+// stopFollowers stops them, all at once, and drops their logs of consensus, which are for blocks that are not decided.
+func (t *tetrad) stopFollowers(old int) error {
+	faults := make([]error, tetradNodes)
+	var stopped sync.WaitGroup
+	for i := range tetradNodes {
+		if i == old {
+			continue
+		}
+		stopped.Go(func() {
+			if faults[i] = t.lab.terminate(i); faults[i] == nil {
+				faults[i] = os.RemoveAll(filepath.Join(t.home(i), "data", "cs.wal"))
+			}
+		})
+	}
+	stopped.Wait()
+	return errors.Join(faults...)
 }
 
 // furthest is the follower with the most blocks.
@@ -129,6 +154,7 @@ func (t *tetrad) handOver(old, next int, height uint64) error {
 		return err
 	}
 	if at > height {
+		t.behind.Store(int64(at - height - 1)) // the last one it signed for may not have been committed
 		if text, err = json.Marshal(lastSign{Height: fmt.Sprint(height), Step: 3}); err != nil {
 			return err
 		}

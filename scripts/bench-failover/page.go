@@ -51,7 +51,7 @@ func page(args []string) error {
 
 // writeRepetitions writes one row for each repetition.
 func (d document) writeRepetitions(path string) error {
-	head := []string{"system", "fault", "target", "repetition", "time", "load_average", "failed", "acked", "lost", "doubled", "unsaid"}
+	head := []string{"system", "fault", "target", "repetition", "time", "load_average", "failed", "acked", "lost", "doubled", "unsaid", "dead", "behind_blocks"}
 	for _, k := range []string{"write", "local", "strong"} {
 		for _, column := range []string{
 			"sent", "errors", "stale", "gap_ms", "gap_at_ms", "heal_gap_ms", "calm_gap_ms", "latency_max_ms",
@@ -65,6 +65,7 @@ func (d document) writeRepetitions(path string) error {
 		row := []string{
 			r.System, r.Fault, r.Target, strconv.Itoa(r.Number), r.Time.Format("2006-01-02T15:04:05Z"), figureOf(r.Load), firstLine(r.Fail),
 			strconv.Itoa(r.Acked), strconv.Itoa(r.Lost), strconv.Itoa(r.Doubled), strconv.Itoa(r.Unsaid),
+			strconv.FormatBool(r.Dead), strconv.Itoa(r.Behind),
 		}
 		for _, g := range []gauge{r.Write, r.Local, r.Strong} {
 			row = append(row, strconv.Itoa(g.Sent), strconv.Itoa(g.Errors), strconv.Itoa(g.Stale), figureOf(g.GapMS), figureOf(g.GapAtMS),

@@ -50,6 +50,8 @@ type repetition struct {
 	Write  gauge `json:"write"`
 	Local  gauge `json:"local_read"`
 	Strong gauge `json:"strong_read"`
+	// Behind is how many blocks the follower lacked that an operator promoted.
+	Behind int `json:"behind_blocks,omitempty"`
 	verdict
 }
 

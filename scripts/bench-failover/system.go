@@ -48,7 +48,7 @@ var systems = []struct {
 	make         func(*lab) system
 }{
 	{"aa", "Tetrad, 4 validators, lan profile, all defaults; the Go client over all of them, with probes; local reads are `session`, strong ones `strong`", 4, func(l *lab) system { return newTetrad(l, false) }},
-	{"ap", "Tetrad, 1 validator and 3 followers, otherwise the same binary, settings and client; strong reads ask the active node alone", 4, func(l *lab) system { return newTetrad(l, true) }},
+	{"ap", "Tetrad, 1 validator and 3 followers, otherwise the same binary and settings; the same client, for writes and strong reads over the active node, for local reads over all", 4, func(l *lab) system { return newTetrad(l, true) }},
 	{"raft", "the packages `ledger` and `ledger/store` on hashicorp/raft v1.7.3 with raft-boltdb v2.3.1, 3 nodes, default timeouts (1 s), every entry synced; the leader checks signatures", 3, func(l *lab) system { return newRaft(l, 0) }},
 	{"raft-tuned", "the same with heartbeat and election timeouts of 300 ms and a lease of 150 ms", 3, func(l *lab) system { return newRaft(l, tunedElection) }},
 	{"etcd", "3 members of 3.6.8, all defaults (heartbeat 100 ms, election 1 s); each write puts the signed transaction's bytes unless its key is there; nobody checks signatures", 3, func(l *lab) system { return newEtcd(l) }},

@@ -118,11 +118,18 @@ func (d document) faultTable(fault string) string {
 				continue
 			}
 			var v verdict
-			var writeErrors, readErrors, stale int
+			var writeErrors, readErrors, stale, dead int
 			for _, r := range all {
 				v.Acked, v.Lost, v.Doubled = v.Acked+r.Acked, v.Lost+r.Lost, v.Doubled+r.Doubled
 				writeErrors, readErrors = writeErrors+r.Write.Errors, readErrors+r.Local.Errors+r.Strong.Errors
 				stale += r.Local.Stale + r.Strong.Stale
+				if r.Dead {
+					dead++
+				}
+			}
+			lost := strconv.Itoa(v.Lost)
+			if dead > 0 {
+				lost += fmt.Sprintf(", and %d runs did not recover", dead)
 			}
 			rows = append(rows, []string{
 				targetWords[target], s.name, strconv.Itoa(len(all)),
@@ -130,7 +137,7 @@ func (d document) faultTable(fault string) string {
 				d.gapText(s.name, c, func(r repetition) gauge { return r.Strong }),
 				spread(d.gaps(s.name, c, func(r repetition) float64 { return r.Write.WorstMS })),
 				spread(d.gaps(s.name, c, func(r repetition) float64 { return max(r.Local.WorstMS, r.Strong.WorstMS) })),
-				strconv.Itoa(writeErrors), strconv.Itoa(readErrors), strconv.Itoa(stale), whole(float64(v.Acked)), strconv.Itoa(v.Lost), strconv.Itoa(v.Doubled),
+				strconv.Itoa(writeErrors), strconv.Itoa(readErrors), strconv.Itoa(stale), whole(float64(v.Acked)), lost, strconv.Itoa(v.Doubled),
 			})
 		}
 	}

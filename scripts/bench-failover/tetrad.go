@@ -31,6 +31,7 @@ type tetrad struct {
 	strong  *client.Strong // over all nodes; of four validators only
 	active  atomic.Int32   // of one validator: who it is now
 	direct  atomic.Pointer[client.Client]
+	behind  atomic.Int64 // how many blocks the follower lacked that was promoted
 }
 
 const (
@@ -42,6 +43,7 @@ const (
 	tetradRPC         = 1
 	tetradAPI         = 2
 	tetradPlane       = 3
+	waitSlice         = time.Second
 	readyPatience     = 40 * time.Second
 	readyPollInterval = 100 * time.Millisecond
 )
@@ -278,17 +280,29 @@ func (t *tetrad) revive(i int) error {
 	return t.lab.again(i)
 }
 
-// write submits and waits, through whichever nodes the client chooses.
+// write submits and waits, through whichever nodes the client chooses of four validators, or through the active one. A
+// follower would pass a write on, but it has nobody to pass it to when that matters.
 func (t *tetrad) write(ctx context.Context, r request) error {
 	for {
-		_, err := t.clients.Submit(ctx, r.tx.Raw)
+		by := t.clients
+		if t.passive {
+			by = t.direct.Load() // another one after a promotion
+		}
+		_, err := by.Submit(ctx, r.tx.Raw)
 		var refused *rpc.Error
 		switch {
 		case errors.As(err, &refused) && !refused.Retryable:
 			return err
 		case err == nil || errors.Is(err, client.ErrUnknownOutcome):
-			status, waited := t.clients.WaitCommitted(ctx, r.tx)
+			// Of one node, waiting is cut into slices: it may be another one's turn meanwhile.
+			slice, cancel := context.WithTimeout(ctx, waitSlice)
+			if !t.passive {
+				slice = ctx
+			}
+			status, waited := by.WaitCommitted(slice, r.tx)
+			cancel()
 			if waited == nil && status.Status == rpc.StatusCommitted {
+				t.saw(ctx)
 				return nil
 			}
 			if err = waited; err == nil {
@@ -298,6 +312,13 @@ func (t *tetrad) write(ctx context.Context, r request) error {
 		if !sleep(ctx, 50*time.Millisecond) {
 			return err
 		}
+	}
+}
+
+// saw tells the client of local reads how far the active node is, so that what was written is in its session, too.
+func (t *tetrad) saw(ctx context.Context) {
+	if t.passive {
+		_, _ = t.clients.StatusOf(ctx, "http://"+t.at(int(t.active.Load()), tetradAPI)) // without it a read may be stale, and is counted
 	}
 }
 
