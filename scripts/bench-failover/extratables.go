@@ -30,6 +30,22 @@ func (d document) levelsOf(table string) (keys [][2]string) {
 	return keys
 }
 
+// operatorTable is what a promotion cost: what the follower lacked, and what was lost with it.
+func (d document) operatorTable() string {
+	var rows [][]string
+	for _, fault := range []string{faultKill, faultStop} {
+		c := cell{fault, targetLeader}
+		if n := len(d.of("ap", c)); n > 0 {
+			rows = append(rows, []string{
+				faultWords[fault] + " of the active node", strconv.Itoa(n),
+				spread(d.gaps("ap", c, func(r repetition) float64 { return float64(r.Behind) })),
+				spread(d.gaps("ap", c, func(r repetition) float64 { return float64(r.Lost) })),
+			})
+		}
+	}
+	return figure.Table([]string{"promotion after", "runs", "blocks that the follower lacked", "acknowledged writes lost per run"}, rows)
+}
+
 func (d document) throughputTable() string {
 	var rows [][]string
 	for _, key := range d.levelsOf(extraThroughput) {

@@ -41,9 +41,10 @@ func TestJudge(t *testing.T) {
 		{number: 5, kind: write, err: unknown},  // not acknowledged, there three times
 		{number: 6, kind: local},                // a read is not part of it
 		{number: 7, kind: strong, err: unknown}, // nor is one that failed
+		{number: 8, kind: write},                // acknowledged and there
 	}
-	got := judge(outcomes, map[int]uint64{0: 1, 2: 2, 3: 1, 5: 3})
-	if want := (verdict{Acked: 3, Lost: 1, Doubled: 2, Unsaid: 2}); got != want {
+	got := judge(outcomes, map[int]uint64{0: 1, 2: 2, 3: 1, 5: 3, 8: 1})
+	if want := (verdict{Acked: 4, Lost: 1, Doubled: 2, Unsaid: 2}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

@@ -75,9 +75,15 @@ func (t *tetrad) reader(level string, urls []string) (readFunc, func(), error) {
 
 // throughput is what Tetrad's own load tool measures and audits.
 func (t *tetrad) throughput(ctx context.Context) (float64, string, error) {
-	file := filepath.Join(t.lab.dir, "report.json")
-	out, err := exec.CommandContext(ctx, t.lab.plan.tetrad, "bench", "--home", filepath.Join(t.lab.dir, "net", "client"), "--max",
-		"--accounts", fmt.Sprint(payers), "--warmup", "2s", "--duration", (fullSpan + 2*time.Second).String(), "--report", file).CombinedOutput()
+	file, how := filepath.Join(t.lab.dir, "report.json"), "`tetrad bench --max`, batches of 256"
+	args := []string{
+		"bench", "--home", filepath.Join(t.lab.dir, "net", "client"), "--max", "--accounts", fmt.Sprint(payers),
+		"--warmup", "2s", "--duration", (fullSpan + 2*time.Second).String(), "--report", file,
+	}
+	if t.passive { // followers would pass on what they get, slowly
+		args, how = append(args, "--nodes", "0"), how+" to the active node"
+	}
+	out, err := exec.CommandContext(ctx, t.lab.plan.tetrad, args...).CombinedOutput()
 	if err != nil {
 		return 0, "", fmt.Errorf("tetrad bench: %w: %s", err, out)
 	}
@@ -95,7 +101,7 @@ func (t *tetrad) throughput(ctx context.Context) (float64, string, error) {
 	if report.Audit != "ok" {
 		return 0, "", fmt.Errorf("tetrad bench: the audit says %q", report.Audit)
 	}
-	return report.Rate, "tetrad bench --max, batches of 256", nil
+	return report.Rate, how, nil
 }
 
 func (s *raftSystem) levels() []string { return []string{levelStale, levelLinearizable} }

@@ -108,7 +108,7 @@ func readPlan(args []string) (plan, error) {
 	f.StringVar(&p.etcd, "etcd", "bin/bench-etcd", "the binary of scripts/bench-peers/etcd")
 	f.StringVar(&p.out, "out", "docs/failover", "where the raw data goes")
 	f.StringVar(&p.commit, "commit", "", "Tetrad's commit, for the record")
-	f.BoolVar(&p.resume, "resume", false, "keep the repetitions that are in the raw data, and add those that are missing")
+	f.BoolVar(&p.resume, "resume", false, "keep the repetitions that are in the raw data, and add those that are missing or could not be measured")
 	f.StringVar(&p.keepLogs, "logs", "", "copy the logs of nodes into this directory after a failure")
 	if err := f.Parse(args); err != nil {
 		return p, err

@@ -25,6 +25,7 @@ func run(ctx context.Context, args []string) error {
 		}
 		if found {
 			d.Repetitions, d.Lines, d.Extras = old.Repetitions, old.Lines, old.Extras
+			d.Repetitions = slices.DeleteFunc(d.Repetitions, func(r repetition) bool { return r.Fail != "" })
 		}
 	}
 	if w, why := newWires(1); why != "" {

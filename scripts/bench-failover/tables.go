@@ -19,7 +19,7 @@ var targetWords = map[string]string{targetLeader: "leader, proposer, active", ta
 func (d document) tables() map[string]string {
 	all := map[string]string{
 		"machine": d.machineText(), "configs": d.configs(), "calm": d.calmTable(), "throughput": d.throughputTable(), "scaling": d.scalingTable(),
-		"wire": d.wireTable(), "lies": d.liesTable(), "winners": d.winners(),
+		"wire": d.wireTable(), "lies": d.liesTable(), "winners": d.winners(), "operator": d.operatorTable(),
 	}
 	for _, fault := range []string{faultKill, faultStop, faultPartition} {
 		all[fault] = d.faultTable(fault)
@@ -45,7 +45,7 @@ func whole(v float64) string { return figure.Grouped(strconv.FormatFloat(v, 'f',
 
 // fine writes small figures with what matters of them.
 func fine(v float64) string {
-	if v < 10 {
+	if v < 10 && v != float64(int(v)) {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
 	return whole(v)

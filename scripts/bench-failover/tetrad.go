@@ -253,7 +253,13 @@ func (t *tetrad) leader(ctx context.Context) (int, error) {
 			} `json:"round_state"`
 		}
 	}
-	if err := getJSON(ctx, "http://"+t.at(0, tetradRPC)+"/consensus_state", &state); err != nil {
+	var err error
+	for i := range 2 * tetradNodes { // a busy node may not answer in time
+		if err = getJSON(ctx, "http://"+t.at(i%tetradNodes, tetradRPC)+"/consensus_state", &state); err == nil {
+			break
+		}
+	}
+	if err != nil {
 		return 0, err
 	}
 	for i := range tetradNodes {
