@@ -54,6 +54,7 @@ RUNS ?= 10
 measure: build ## faults as a client sees them, timed, RUNS of each; on a quiet machine
 	TETRAD_BIN=$(CURDIR)/bin/tetrad TETRAD_MEASURE=$(RUNS) go test -v -timeout 60m -count=1 \
 		-run 'TestKilledNode|TestFrozenNode|TestTwoGateways|TestRoundRobinIsFair|TestGatewayOverhead' ./internal/e2e
+	TETRAD_BIN=$(CURDIR)/bin/tetrad go test -v -timeout 60m -count=$(RUNS) -run 'TestPartitions' ./internal/e2e
 
 OUT ?= bin/bench
 

@@ -30,11 +30,13 @@ func (p *promises) guest(name string) client.Signed {
 // side come to show the same, and nothing of what the other side adds. visits is what the counter is at without that.
 func (p *promises) mergesApart(visits int, sides ...[]int) {
 	p.t.Helper()
+	added := make([]time.Time, len(sides))
 	for k, side := range sides {
 		for _, i := range side { // both ends of a side take additions
 			p.queues(i, "", p.guest(fmt.Sprintf("side %d, node %d", k, i)))
 		}
 		p.queues(side[0], "", p.visit(9*time.Minute))
+		added[k] = time.Now()
 	}
 	for k, side := range sides {
 		var want []string
@@ -43,11 +45,12 @@ func (p *promises) mergesApart(visits int, sides ...[]int) {
 		}
 		p.same(guests, true, func(e rpc.Entry) bool { return slices.Equal(elements(e), want) }, side...)
 		p.same("visits", true, func(e rpc.Entry) bool { return e.Sum == strconv.Itoa(visits+1) }, side...)
+		p.t.Logf("nodes %v, cut off: show the same %d ms after the last addition", side, time.Since(added[k]).Milliseconds())
 	}
 }
 
-// mergesWhole checks, once the cut is healed and everything is decided, that all nodes show what all sides added.
-func (p *promises) mergesWhole(sides ...[]int) {
+// mergesWhole checks that all nodes come to show what all sides added, after the cut was healed at a moment.
+func (p *promises) mergesWhole(healed time.Time, sides ...[]int) {
 	p.t.Helper()
 	var want []string
 	for k, side := range sides {
@@ -60,6 +63,7 @@ func (p *promises) mergesWhole(sides ...[]int) {
 		p.same(guests, pending, func(e rpc.Entry) bool { return slices.Equal(elements(e), want) })
 		p.same("visits", pending, func(e rpc.Entry) bool { return e.Sum == strconv.Itoa(p.visits) })
 	}
+	p.t.Logf("all nodes show the same %d ms after the cut was healed", time.Since(healed).Milliseconds())
 }
 
 // elements are those of a set, sorted.

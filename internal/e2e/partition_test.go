@@ -103,17 +103,18 @@ func (p *promises) twoAgainstTwo() {
 	p.isCut(0)
 	p.stillQueued(0)
 	p.queues(0, "", p.visit(time.Minute*9))
-	p.heal("2-2")
-	p.mergesWhole([]int{0, 1}, []int{2, 3})
+	healed := p.heal("2-2")
+	p.mergesWhole(healed, []int{0, 1}, []int{2, 3})
 }
 
 // heal ends the cut, and waits until every promise is kept. How long that takes is a measurement and no assertion.
-func (p *promises) heal(cut string) {
+func (p *promises) heal(cut string) (healed time.Time) {
 	p.t.Helper()
 	p.wires.heal()
-	began := time.Now()
+	healed = time.Now()
 	p.end()
-	p.t.Logf("%s: everything was decided %d ms after the cut was healed", cut, time.Since(began).Milliseconds())
+	p.t.Logf("%s: everything was decided %d ms after the cut was healed", cut, time.Since(healed).Milliseconds())
+	return healed
 }
 
 // kept audits the whole: every node holds the same blocks, each promise is in one of them, and the counter went up once
