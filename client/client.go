@@ -44,13 +44,13 @@ type Options struct {
 	// Policy is how nodes are chosen; "": balance.EWMA.
 	Policy balance.Policy
 	// Region is preferred, those within it included; RegionStrict asks no node elsewhere. Where nodes stand is what
-	// they say in their status, so it takes Probe and Run to know.
+	// they say in their status: all are asked for it once, before the first request, and further on if Run is called.
 	Region       string
 	RegionStrict bool
 	// NoHedge keeps requests from going to a second node beside one that is slow.
 	NoHedge bool
 	// Probe lets Run ask all nodes how they are, several times a second, so that requests go to those that are fit
-	// before one has failed. It is for programs that live long, which call Run.
+	// before one has failed. It is for programs that live long, which call Run. A Region and the policy nearest imply it.
 	Probe bool
 	// Now is the clock by which nodes rest; nil is time.Now.
 	Now func() time.Time
@@ -73,7 +73,7 @@ func New(o Options) (*Client, error) {
 		o.Consistency = rpc.ConsistencySession
 	case rpc.ConsistencySession, rpc.ConsistencyEventual:
 	default:
-		return nil, errors.New("client: consistency must be eventual or session; the other levels are not served yet")
+		return nil, errors.New("client: consistency must be eventual or session; NewVerified and NewStrong make readers of the other levels")
 	}
 	switch o.OnPartition {
 	case rpc.OnPartitionDefault, rpc.OnPartitionFail, rpc.OnPartitionQueue:
@@ -91,7 +91,7 @@ func New(o Options) (*Client, error) {
 	}
 	sender := plainHTTP(o.HTTP)
 	var ask func(context.Context, string) (balance.Report, error)
-	if o.Probe {
+	if o.Probe || o.Region != "" || o.Policy == balance.Nearest {
 		ask = probe.Status(sender)
 	}
 	nodes, err := newEndpoints(o.Endpoints, balance.Options{
@@ -106,8 +106,8 @@ func New(o Options) (*Client, error) {
 	}, nil
 }
 
-// Run asks all nodes how they are until the context ends, if the option Probe was given; otherwise it returns at once.
-// It is called in a goroutine of its own, once.
+// Run asks all nodes how they are until the context ends, if the option Probe was given or is implied; otherwise it
+// returns at once. It is called in a goroutine of its own, once.
 func (c *Client) Run(ctx context.Context) { c.endpoints.Run(ctx) }
 
 // Backends lists what is known about the nodes, in the order in which they were given.

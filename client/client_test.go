@@ -231,7 +231,7 @@ func TestNonsense(t *testing.T) {
 				t.Fatalf("the other node was not asked: %+v %v", a, err)
 			}
 			const rest = 500 * time.Millisecond // after that the faulty node has another chance
-			if first := c.endpoints.order()[0]; first != n.servers[1].URL && time.Since(began) < rest {
+			if first := c.endpoints.order(t.Context())[0]; first != n.servers[1].URL && time.Since(began) < rest {
 				t.Error("the faulty node would be asked first again")
 			}
 			n.servers[1].die()

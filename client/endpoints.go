@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -39,7 +40,8 @@ func newEndpoints(urls []string, o balance.Options) (*endpoints, error) {
 }
 
 // order lists all nodes in the order in which to ask them.
-func (e *endpoints) order() []string {
+func (e *endpoints) order(ctx context.Context) []string {
+	e.Look(ctx)
 	order, _ := e.Order(balance.Want{})
 	return order
 }

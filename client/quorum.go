@@ -78,7 +78,7 @@ func (c *Client) AskQuorum(ctx context.Context, faults int, path string, out any
 	var answers []Answer
 	var silent []*NodeError
 	agreed := true
-	for _, node := range c.endpoints.order() {
+	for _, node := range c.endpoints.order(ctx) {
 		if len(answers) > faults && agreed {
 			break
 		}

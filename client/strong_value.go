@@ -25,14 +25,14 @@ type voter struct {
 }
 
 // voters lists one endpoint for each validator, and tells whether they have more than a third of the power.
-func (s *Strong) voters(ix index) ([]voter, bool) {
+func (s *Strong) voters(ctx context.Context, ix index) ([]voter, bool) {
 	if ix.powers == nil || ix.members == nil {
 		return nil, false
 	}
 	var list []voter
 	var have uint64
 	seen := map[crypto.ValidatorID]bool{}
-	for _, node := range s.v.client.endpoints.order() {
+	for _, node := range s.v.client.endpoints.order(ctx) {
 		id, known := ix.members.node(node)
 		if power := ix.powers[id]; known && !seen[id] && power > 0 {
 			seen[id] = true
@@ -65,7 +65,7 @@ type vote struct {
 // at least is honest, and that state is the network's. Who differs is named.
 func matched[T any](ctx context.Context, s *Strong, ix index, q Question) (T, error) {
 	var out T
-	voters, enough := s.voters(ix)
+	voters, enough := s.voters(ctx, ix)
 	if !enough {
 		return out, errNoMatch
 	}

@@ -70,7 +70,10 @@ const (
 type Balancer struct {
 	o Options
 
-	mu      sync.Mutex // guards everything below
+	look   sync.Mutex // held while all nodes are asked for the first time; guards looked
+	looked bool
+
+	mu      sync.Mutex // guards everything below, and is never held together with look
 	random  *rand.Rand
 	nodes   []*node
 	turn    int    // RoundRobin: whose turn it is; Listed: where to begin
@@ -103,7 +106,7 @@ type node struct {
 	out      bool      // since enough bad checks, or a request that failed, until enough good checks
 }
 
-// New makes a Balancer. It asks nobody before Run.
+// New makes a Balancer. It asks nobody before Run or Read.
 func New(o Options) (*Balancer, error) {
 	if err := o.check(); err != nil {
 		return nil, err

@@ -55,6 +55,26 @@ func (b *Balancer) watch(ctx context.Context, name string) {
 	}
 }
 
+// Look asks all nodes how they are, if that was not done before and it depends on where they stand which of them a
+// request goes to. So a client that lives for one request needs no Run to go to its region, or to the nearest. Read
+// does it by itself; whoever takes Order calls it first.
+func (b *Balancer) Look(ctx context.Context) {
+	if b.o.Probe == nil || b.o.Region == "" && b.o.Policy != Nearest {
+		return
+	}
+	b.look.Lock()
+	defer b.look.Unlock()
+	if b.looked {
+		return
+	}
+	var all sync.WaitGroup
+	for _, name := range b.o.Nodes {
+		all.Go(func() { b.ProbeNow(ctx, name) })
+	}
+	all.Wait()
+	b.looked = ctx.Err() == nil // the next request may have the time that this one had not
+}
+
 // ProbeNow asks a node about itself and notes what it says, or that it does not.
 func (b *Balancer) ProbeNow(ctx context.Context, name string) {
 	inner, cancel := context.WithTimeout(ctx, b.o.ProbeTimeout)

@@ -113,14 +113,15 @@ func (t Trip) Abandon(waited time.Duration) {
 	}
 }
 
-// ErrNobody says that no node may be asked: none is in the region that was asked for.
-var ErrNobody = errors.New("no node may be asked")
+// ErrNobody says that no node may be asked: none is known to be in the region that was asked for.
+var ErrNobody = errors.New("no node is known to stand in the region that was asked for, and no other may be asked")
 
 // Read asks nodes until one answers for good: the best first, the next when that fails, and one beside it when
 // it takes longer than most answers do. ask says with again whether another node may do better; it must end
 // soon after its context, and notes outcomes by itself through Begin and Done. The error is that of the last
 // node whose answer came, or ErrNobody.
 func Read[T any](ctx context.Context, b *Balancer, w Want, ask func(ctx context.Context, node string) (answer T, again bool, err error)) (T, string, error) {
+	b.Look(ctx)
 	order, _ := b.Order(w)
 	return ReadIn(ctx, b, order, w, ask)
 }

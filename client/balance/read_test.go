@@ -147,3 +147,46 @@ func until(t *testing.T, what func() bool) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// TestLook: where it matters where nodes stand, the first request asks all of them, and those beside it wait; where it does
+// not matter, nobody is asked.
+func TestLook(t *testing.T) {
+	regions := map[string]string{"a": "us", "b": "eu", "c": "eu/de"} // d is gone
+	for name, o := range map[string]struct {
+		Options
+		asked int32
+		nodes []string
+	}{
+		"any":     {Options{}, 0, four()},
+		"region":  {Options{Region: "eu"}, 4, []string{"b", "c"}},
+		"strict":  {Options{Region: "eu", StrictRegion: true}, 4, []string{"b", "c"}},
+		"nearest": {Options{Policy: Nearest}, 4, four()},
+	} {
+		var asked atomic.Int32
+		o.Probe = func(_ context.Context, node string) (Report, error) {
+			asked.Add(1)
+			if regions[node] == "" {
+				return Report{}, errors.New("gone")
+			}
+			return Report{Region: regions[node]}, nil
+		}
+		b, _ := balancer(t, o.Options)
+		ended, end := context.WithCancel(t.Context())
+		end()
+		b.Look(ended) // has no time, and is not the one look
+		asked.Store(0)
+		var readers sync.WaitGroup
+		for range 8 {
+			readers.Go(func() {
+				_, node, err := Read(t.Context(), b, Want{}, func(context.Context, string) (int, bool, error) { return 0, false, nil })
+				if err != nil || !slices.Contains(o.nodes, node) {
+					t.Errorf("%s: %q is asked, %v; want one of %v", name, node, err, o.nodes)
+				}
+			})
+		}
+		readers.Wait()
+		if asked.Load() != o.asked {
+			t.Errorf("%s: nodes were looked at %d times, want %d", name, asked.Load(), o.asked)
+		}
+	}
+}

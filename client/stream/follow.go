@@ -147,6 +147,7 @@ var errPruned = rpc.NewError(ledger.CodePruned, "")
 // round reads from the first node that has the stream, until it breaks. The error is not of that node: it says why
 // no node had it, or is a callerError.
 func (f *follower) round(ctx context.Context) error {
+	f.o.Balancer.Look(ctx)
 	order, _ := f.o.Balancer.Order(balance.Want{})
 	if i := slices.Index(order, f.left); i >= 0 {
 		order = append(slices.Delete(order, i, i+1), f.left)

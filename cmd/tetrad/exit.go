@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tetradledger/tetrad/client"
+	"github.com/tetradledger/tetrad/client/balance"
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 	"github.com/tetradledger/tetrad/rpc"
@@ -107,6 +108,7 @@ var exitTable = []func(error) *failure{
 	exitOfRPC,
 	exitOfReject,
 	exitOfNoNode,
+	exitOfNobody,
 	exitIs(context.DeadlineExceeded, exitUnreachable, "timeout", "node"),
 	exitOfExistingFile,
 }
@@ -202,6 +204,16 @@ func failureOfCode(code ledger.Code, message string) *failure {
 	return &failure{
 		exit: exit, code: uint32(code), slug: info.Slug, class: string(info.Class),
 		message: message, hint: hints[code], retryable: info.Retryable,
+	}
+}
+
+func exitOfNobody(err error) *failure {
+	if !errors.Is(err, balance.ErrNobody) {
+		return nil
+	}
+	return &failure{
+		exit: exitUnreachable, slug: "unreachable", class: "node", retryable: true, message: err.Error(),
+		hint: "'tetrad query validators' lists where nodes stand; with --region-strict=false those elsewhere are asked, too",
 	}
 }
 
