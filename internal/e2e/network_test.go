@@ -228,10 +228,14 @@ func (n *network) client(indexes ...int) *client.Client {
 	return c
 }
 
-// http is how this test reaches the validators; nil: like everything else on this machine.
+// shared keeps connections for all clients of all tests: one of its own for each client that asks once would use up
+// those that a validator admits.
+var shared = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}}
+
+// http is how this test reaches the validators.
 func (n *network) http() *http.Client {
 	if n.wires == nil {
-		return nil
+		return shared
 	}
 	return &http.Client{Transport: &http.Transport{DialContext: n.through, DisableKeepAlives: true}}
 }
