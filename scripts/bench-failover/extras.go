@@ -259,6 +259,8 @@ func measureLies(ctx context.Context, sys system, requests []request) ([]extra, 
 			switch {
 			case err != nil:
 				e.Refused++
+			case amount == 0: // true before the write that is read
+				e.Stale++
 			case amount != 1:
 				e.Value++
 			}

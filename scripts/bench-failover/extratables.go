@@ -98,15 +98,15 @@ func (d document) wireTable() string {
 func (d document) liesTable() string {
 	var rows [][]string
 	for _, key := range d.levelsOf(extraLies) {
-		wrong, tried, refused := 0, 0, 0
+		wrong, tried, stale, refused := 0, 0, 0, 0
 		for _, e := range d.Extras {
 			if e.Table == extraLies && e.System == key[0] && e.Level == key[1] {
-				wrong, tried, refused = wrong+int(e.Value), tried+e.Tried, refused+e.Refused
+				wrong, tried, stale, refused = wrong+int(e.Value), tried+e.Tried, stale+e.Stale, refused+e.Refused
 			}
 		}
-		rows = append(rows, []string{key[0], key[1], whole(float64(tried)), whole(float64(wrong)), whole(float64(refused))})
+		rows = append(rows, []string{key[0], key[1], whole(float64(tried)), whole(float64(wrong)), whole(float64(stale)), whole(float64(refused))})
 	}
-	return figure.Table([]string{"system", "level", "reads", "wrong answers believed", "no answer"}, rows)
+	return figure.Table([]string{"system", "level", "reads", "lies believed", "stale answers", "no answer"}, rows)
 }
 
 // contest is one figure by which systems are compared; less is better unless more is.

@@ -115,7 +115,7 @@ func (s *raftSystem) reader(level string, urls []string) (readFunc, func(), erro
 
 // throughput sends batches of Tetrad's size from some clients at once, signed beforehand as Tetrad's tool does.
 func (s *raftSystem) throughput(ctx context.Context) (float64, string, error) {
-	const clients, batch, batches = 16, 256, 600
+	const clients, batch, batches = 16, 256, 2000
 	requests, err := s.name.sign(known, batch*batches)
 	if err != nil {
 		return 0, "", err

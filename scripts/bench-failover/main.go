@@ -67,10 +67,10 @@ func (l list) String() string {
 	return strings.Join(*l.value, ",")
 }
 
-// Set takes names separated by commas; none empties the list.
+// Set takes names separated by commas; an empty text empties the list.
 func (l list) Set(text string) error {
 	*l.value = nil
-	if text == "" || text == "none" {
+	if text == "" {
 		return nil
 	}
 	for _, name := range strings.Split(text, ",") {

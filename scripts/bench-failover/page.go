@@ -77,11 +77,11 @@ func (d document) writeRepetitions(path string) error {
 }
 
 func (d document) writeExtras(path string) error {
-	rows := [][]string{{"table", "system", "level", "nodes", "repetition", "value", "tried", "refused", "how"}}
+	rows := [][]string{{"table", "system", "level", "nodes", "repetition", "value", "tried", "stale", "refused", "how"}}
 	for _, e := range d.Extras {
 		rows = append(rows, []string{
 			e.Table, e.System, e.Level, strconv.Itoa(e.Nodes), strconv.Itoa(e.Number), figureOf(e.Value), strconv.Itoa(e.Tried),
-			strconv.Itoa(e.Refused), firstLine(e.How),
+			strconv.Itoa(e.Stale), strconv.Itoa(e.Refused), firstLine(e.How),
 		})
 	}
 	return writeCSV(path, rows)

@@ -40,7 +40,7 @@ func sample() document {
 			d.Extras = append(
 				d.Extras, extra{Table: extraThroughput, System: s.name, Value: 5000},
 				extra{Table: extraWire, System: s.name, Level: wirePerWrite, Value: 4321},
-				extra{Table: extraLies, System: s.name, Level: "some", Value: 70, Tried: 200, Refused: 3},
+				extra{Table: extraLies, System: s.name, Level: "some", Value: 70, Tried: 200, Stale: 2, Refused: 3},
 			)
 		}
 	}
@@ -63,7 +63,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| leader, proposer, active | aa | 3 | 200 / 300 |", "| 3,000 | 6 | 0 |", "| etcd | some | 600 | 210 | 9 |",
+		"| leader, proposer, active | aa | 3 | 200 / 300 |", "| 3,000 | 6 | 0 |", "| etcd | some | 600 | 210 | 6 | 9 |",
 		"| write latency without faults, p50 | 50 ms | 5 ms, raft | **raft wins**, by 10 times |", "| 4,321 |", "| 1,000 | 2,000 | 3,000 | – |",
 	} {
 		if !strings.Contains(string(filled), want) {

@@ -87,8 +87,10 @@ type extra struct {
 	Nodes  int     `json:"nodes,omitempty"` // that serve
 	Number int     `json:"repetition"`
 	Value  float64 `json:"value"`
-	// Tried and Refused belong to lies: how many reads there were, and how many gave no answer.
+	// Tried, Stale and Refused belong to lies: how many reads there were, how many missed a write and how many gave no
+	// answer. Value is how many believed a lie.
 	Tried   int    `json:"tried,omitempty"`
+	Stale   int    `json:"stale,omitempty"`
 	Refused int    `json:"refused,omitempty"`
 	How     string `json:"how,omitempty"`
 }
