@@ -43,8 +43,9 @@ type Options struct {
 	OnPartition string
 	// Policy is how nodes are chosen; "": balance.EWMA.
 	Policy balance.Policy
-	// Region is preferred, those within it included; RegionStrict asks no node elsewhere. Where nodes stand is what
-	// they say in their status: all are asked for it once, before the first request, and further on if Run is called.
+	// Region is preferred, those within it included. With RegionStrict, nothing goes elsewhere that says what is read or
+	// written; status, headers and attestations are still asked of all nodes. Where nodes stand is what they say in
+	// their status: all are asked for it once, before the first request, and further on if Run is called.
 	Region       string
 	RegionStrict bool
 	// NoHedge keeps requests from going to a second node beside one that is slow.

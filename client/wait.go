@@ -102,7 +102,7 @@ func (c *Client) spread(ctx context.Context, tx Signed, have []string) {
 		return
 	}
 	more := (len(c.Endpoints())-1)/3 + 1 - len(have)
-	for _, node := range c.endpoints.fit() {
+	for _, node := range c.endpoints.order(ctx) { // those that are fit come first
 		if more <= 0 {
 			return
 		}

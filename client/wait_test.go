@@ -148,6 +148,37 @@ func TestKeptBackBySeveral(t *testing.T) {
 	}
 }
 
+// TestStrictRegionKeepsTransactions: a transaction that a node may be keeping back is handed on within the region only.
+func TestStrictRegionKeepsTransactions(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 7)
+	c := n.client(t, Options{Region: "eu", RegionStrict: true})
+	for i, s := range n.servers {
+		region := "us"
+		if i == 0 || i == 6 {
+			region = "eu/de"
+		}
+		c.endpoints.Reported(s.URL, balance.Report{Region: region}, time.Millisecond)
+	}
+	ctx := within(t, soon)
+	c.spread(ctx, n.pay(t, 1), []string{n.servers[0].URL}) // to two more, if there were so many
+	for handed := false; !handed; {
+		select {
+		case r := <-n.servers[6].seen:
+			handed = r.Method == http.MethodPost
+		case <-ctx.Done():
+			t.Fatal("the other node of the region was not handed the transaction")
+		}
+	}
+	for i, s := range n.servers[:6] {
+		for len(s.seen) > 0 {
+			if r := <-s.seen; r.Method == http.MethodPost {
+				t.Errorf("node%d was handed the transaction", i)
+			}
+		}
+	}
+}
+
 func TestWaitEnds(t *testing.T) {
 	n := newNetwork(t, 2)
 	c := n.client(t, Options{})

@@ -31,7 +31,7 @@ type flagSet interface {
 func addRoutingFlags(f flagSet) {
 	f.String("policy", "", "how nodes are chosen: "+policyNames()+" (default "+string(balance.EWMA)+")")
 	f.String("region", "", "prefer nodes of this region, such as eu or eu/de")
-	f.Bool("region-strict", false, "fail rather than ask a node outside the region")
+	f.Bool("region-strict", false, "send nothing that says what is read or written to nodes outside the region, and fail if none is in it")
 	for _, name := range routingFlagNames {
 		_ = f.SetAnnotation(name, routingFlag, []string{"true"})
 	}
