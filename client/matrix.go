@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/tetradledger/tetrad/rpc"
@@ -28,18 +27,12 @@ type NodeTopology struct {
 // TopologyAll asks all nodes at once for what they measured themselves, and returns what each said in the order in which
 // the client was given them.
 func (c *Client) TopologyAll(ctx context.Context) []NodeTopology {
-	nodes := c.Endpoints()
-	all := make([]NodeTopology, len(nodes))
 	own := request{method: http.MethodGet, path: rpc.PathTopology, query: url.Values{"own": {"true"}}}
-	var wg sync.WaitGroup
-	for i, node := range nodes {
-		wg.Go(func() {
-			all[i].Endpoint = node
-			all[i].Err = c.ask(ctx, node, own, &all[i].Topology)
-		})
-	}
-	wg.Wait()
-	return all
+	return ofAll(c, func(node string) NodeTopology {
+		said := NodeTopology{Endpoint: node}
+		said.Err = c.ask(ctx, node, own, &said.Topology)
+		return said
+	})
 }
 
 // Matrix is how long the ways between validators' nodes take, as these say, and which claims of where they stand that

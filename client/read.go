@@ -159,14 +159,19 @@ type NodeStatus struct {
 // StatusAll asks all nodes at once, and returns what each said in the order in which the client was given
 // them.
 func (c *Client) StatusAll(ctx context.Context) []NodeStatus {
+	return ofAll(c, func(node string) NodeStatus {
+		status, err := c.StatusOf(ctx, node)
+		return NodeStatus{Endpoint: node, Status: status, Err: err}
+	})
+}
+
+// ofAll asks all nodes beside each other; the answers are in the order in which the client was given the nodes.
+func ofAll[T any](c *Client, ask func(node string) T) []T {
 	nodes := c.Endpoints()
-	all := make([]NodeStatus, len(nodes))
+	all := make([]T, len(nodes))
 	var wg sync.WaitGroup
 	for i, node := range nodes {
-		wg.Go(func() {
-			status, err := c.StatusOf(ctx, node)
-			all[i] = NodeStatus{Endpoint: node, Status: status, Err: err}
-		})
+		wg.Go(func() { all[i] = ask(node) })
 	}
 	wg.Wait()
 	return all

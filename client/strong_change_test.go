@@ -50,16 +50,7 @@ func TestStrongIndexWhileValidatorsChange(t *testing.T) {
 				dead.die()
 			}
 			s := n.strong(t, StrongOptions{})
-			type found struct {
-				height uint64
-				err    error
-			}
-			got := make(chan found, 1)
-			ctx := within(t, time.Minute)
-			go func() {
-				height, err := s.Index(ctx)
-				got <- found{height, err}
-			}()
+			got := indexing(t, s)
 			for _, height := range c.wait {
 				waits(t, alive[0], height)
 				n.Seal()

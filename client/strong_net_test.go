@@ -227,3 +227,20 @@ func waits(t testing.TB, s *server, height uint64) {
 		}
 	}
 }
+
+// indexed is what a read index came to.
+type indexed struct {
+	height uint64
+	err    error
+}
+
+// indexing asks for the read index, which may have to wait for blocks that the test makes meanwhile.
+func indexing(t testing.TB, s *Strong) <-chan indexed {
+	got := make(chan indexed, 1)
+	ctx := within(t, time.Minute)
+	go func() {
+		height, err := s.Index(ctx)
+		got <- indexed{height, err}
+	}()
+	return got
+}

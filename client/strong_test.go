@@ -54,16 +54,7 @@ func TestStrongIndex(t *testing.T) {
 				dead.die()
 			}
 			s := n.strong(t, StrongOptions{})
-			type found struct {
-				height uint64
-				err    error
-			}
-			got := make(chan found, 1)
-			ctx := within(t, time.Minute)
-			go func() {
-				height, err := s.Index(ctx)
-				got <- found{height, err}
-			}()
+			got := indexing(t, s)
 			if !c.fast { // it waits for a block
 				for _, server := range n.servers[:len(n.servers)-c.dead] {
 					waits(t, server, c.want)

@@ -10,8 +10,8 @@
 // dies. Where no node is fit the freshest is asked all the same, and the answer says so: X-Tetrad-Degraded: 1.
 // X-Tetrad-Node names the node that answered.
 //
-// What a gateway does not relay it redirects, with 307: everything outside of the API, which is the explorer and
-// the documentation. These are pages of one node, which ask that node, and a browser that trusts a gateway's origin
+// What a gateway does not relay it redirects, with 307: everything outside of the API, which is
+// the documentation. That is pages of one node, which ask that node, and a browser that trusts a gateway's origin
 // must not be shown what any node likes. With StrictRegion a request that no node of the region can take is refused,
 // not sent elsewhere.
 //

@@ -25,7 +25,7 @@ func newGateway(c *cli) *cobra.Command {
 		Long: `Relay the HTTP API over whichever nodes of client.toml or --node are fit, until Ctrl-C. Reads that one node cannot
 answer are asked of another, slow ones of a second one beside it; the bytes of a transaction may go to several nodes,
 and take effect once. X-Tetrad-Min-Height steers to nodes that have that height. A stream of events goes on when the
-node behind it dies. Pages, such as the explorer, are redirected to a node. GET /gateway/backends says how the nodes
+node behind it dies. Pages, such as the documentation, are redirected to a node. GET /gateway/backends says how the nodes
 are. Logs go to standard error.
 
 A gateway keeps nothing: run two, and list both in client.toml. It is not to be trusted any more than a node: ask with

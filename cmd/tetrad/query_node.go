@@ -53,7 +53,7 @@ func validatorNamed(ctx context.Context, l *link, q *queryFlags, text string) (s
 
 func writeRegistered(w io.Writer, n rpc.Node) {
 	fields(w, "validator", n.Validator, "service key", n.ServiceKey, "region", n.Region, "claimed region", n.RegionClaimed,
-		"approved by", fmt.Sprintf("%d validators", len(n.Approvals)), "urls", strings.Join(n.URLs, ", "), "app plane", n.Plane,
+		"approved by", plural(uint64(len(n.Approvals)), "validator"), "urls", strings.Join(n.URLs, ", "), "app plane", n.Plane,
 		"height", fmt.Sprint(n.Height))
 }
 

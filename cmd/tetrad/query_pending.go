@@ -40,7 +40,7 @@ func pendingPairs(e *rpc.Entry) []string {
 	if p.Committed != nil {
 		committed = clipped(valueText(p.Committed))
 	}
-	pairs := []string{"committed", committed, "pending", fmt.Sprintf("%d transactions, not proven", len(p.TxIDs))}
+	pairs := []string{"committed", committed, "pending", plural(uint64(len(p.TxIDs)), "transaction") + ", not proven"}
 	for _, id := range p.TxIDs {
 		if len(pairs) == 2*(2+pendingShown) {
 			pairs = append(pairs, "", "and more (-o json has all)")
