@@ -304,12 +304,21 @@ func (a *App) settle(batch []*job, verify func([]*ledger.Transaction) []bool) {
 	a.admit(pooling, batch, by)
 }
 
-// open decodes what peers sent; what is wrong or known is left out.
+// open decodes what peers sent; what is wrong or known is left out. What is offered again while it waits here is known by
+// its bytes, which costs a tenth of decoding it.
 func (a *App) open(batch []*job, by *judge) {
 	for _, j := range batch {
-		for _, raw := range j.frame {
+		keys := make([]crypto.Hash, len(j.frame))
+		for i, raw := range j.frame {
+			keys[i] = crypto.Sum(raw)
+		}
+		pooled := a.pool.verified(keys)
+		for i, raw := range j.frame {
+			if pooled[i] != nil {
+				continue
+			}
 			if t, _ := a.decode(raw, by); t != nil {
-				j.txs = append(j.txs, &candidate{key: crypto.Sum(t.Raw), tx: t, single: !j.framed})
+				j.txs = append(j.txs, &candidate{key: keys[i], tx: t, single: !j.framed})
 			}
 		}
 	}
