@@ -42,8 +42,8 @@ func WithClient(ctx context.Context, id string) context.Context {
 // Submit takes transactions from a client of this node and waits until their signatures are verified. Those
 // with code zero are pooled, gossiped and offered again until they are in a block or their validity ends.
 func (a *App) Submit(ctx context.Context, raws [][]byte) []Admission {
-	out := make([]Admission, len(raws))
 	if code := a.closedTo(true); code != ledger.CodeOK {
+		out := make([]Admission, len(raws))
 		for i := range out {
 			out[i] = Admission{Code: code}
 		}
@@ -51,6 +51,7 @@ func (a *App) Submit(ctx context.Context, raws [][]byte) []Admission {
 	}
 	by, err := a.newJudge()
 	if err != nil {
+		out := make([]Admission, len(raws))
 		for i := range out {
 			out[i] = Admission{Code: ledger.CodeInternal}
 		}
@@ -59,9 +60,9 @@ func (a *App) Submit(ctx context.Context, raws [][]byte) []Admission {
 	defer by.view.Close()
 	j := &job{lane: laneLocal, local: true, done: make(chan struct{})}
 	var place []int // of each candidate among raws
-	for i, raw := range raws {
-		var t *ledger.Transaction
-		if t, out[i] = a.decode(raw, by); t != nil {
+	txs, out := a.decode(raws, by)
+	for i, t := range txs {
+		if t != nil {
 			j.txs = append(j.txs, &candidate{key: crypto.Sum(t.Raw), tx: t, local: true, single: a.options.FrameTxs == 1})
 			place = append(place, i)
 		}
@@ -124,7 +125,8 @@ func (a *App) checkTx(raw []byte) Admission {
 		return Admission{Code: ledger.CodeInternal}
 	}
 	defer by.view.Close()
-	t, out := a.decode(raw, by)
+	txs, verdicts := a.decode([][]byte{raw}, by)
+	t, out := txs[0], verdicts[0]
 	if t == nil {
 		return out
 	}
@@ -242,9 +244,30 @@ func (j *judge) check(t *ledger.Transaction) error {
 	return err
 }
 
-// decode makes a transaction of what somebody offered and judges it by the state. The transaction is nil if
-// there is nothing left to do: then the admission is final.
-func (a *App) decode(raw []byte, by *judge) (*ledger.Transaction, Admission) {
+// decode makes transactions of what somebody offered and judges them by the state. A transaction is nil if there
+// is nothing left to do for it: then its admission is final.
+func (a *App) decode(raws [][]byte, by *judge) ([]*ledger.Transaction, []Admission) {
+	txs, out := make([]*ledger.Transaction, len(raws)), make([]Admission, len(raws))
+	asked := make([]*ledger.Transaction, 0, len(raws))
+	for i, raw := range raws {
+		if txs[i], out[i] = a.decodeOne(raw); txs[i] != nil {
+			asked = append(asked, txs[i])
+		}
+	}
+	by.checker.Prefetch(asked)
+	for i, t := range txs {
+		if t == nil {
+			continue
+		}
+		if err := by.check(t); err != nil {
+			txs[i], out[i] = nil, refused(t.ID, err)
+		}
+	}
+	return txs, out
+}
+
+// decodeOne is the part of decode that does not look at the state.
+func (a *App) decodeOne(raw []byte) (*ledger.Transaction, Admission) {
 	if len(raw) > ledger.TxBytesMax {
 		return nil, Admission{Code: ledger.CodeTooLarge}
 	}
@@ -261,9 +284,6 @@ func (a *App) decode(raw []byte, by *judge) (*ledger.Transaction, Admission) {
 		return nil, Admission{ID: t.ID, Known: true}
 	case standingOver:
 		return nil, Admission{ID: t.ID, Code: ledger.CodeAccountQuota}
-	}
-	if err := by.check(t); err != nil {
-		return nil, refused(t.ID, err)
 	}
 	return t, Admission{ID: t.ID}
 }
@@ -312,13 +332,17 @@ func (a *App) open(batch []*job, by *judge) {
 		for i, raw := range j.frame {
 			keys[i] = crypto.Sum(raw)
 		}
-		pooled := a.pool.verified(keys)
-		for i, raw := range j.frame {
-			if pooled[i] != nil {
-				continue
+		var fresh [][]byte
+		var freshKeys []crypto.Hash
+		for i, pooled := range a.pool.verified(keys) {
+			if pooled == nil {
+				fresh, freshKeys = append(fresh, j.frame[i]), append(freshKeys, keys[i])
 			}
-			if t, _ := a.decode(raw, by); t != nil {
-				j.txs = append(j.txs, &candidate{key: keys[i], tx: t, single: !j.framed})
+		}
+		txs, _ := a.decode(fresh, by)
+		for i, t := range txs {
+			if t != nil {
+				j.txs = append(j.txs, &candidate{key: freshKeys[i], tx: t, single: !j.framed})
 			}
 		}
 	}

@@ -57,6 +57,9 @@ func Execute(r Reader, b Block) (Outcome, error) {
 	out := Outcome{Receipts: make([]Receipt, len(b.Txs)), Touched: make([][]crypto.Address, len(b.Txs))}
 	ids := make([]byte, 0, len(b.Txs)*crypto.HashSize)
 	for i, t := range b.Txs {
+		if i%prefetchTxs == 0 {
+			s.prefetch(b.Txs[i:min(i+prefetchTxs, len(b.Txs))])
+		}
 		// The receipt gets its own copy of the id: it outlives the transaction.
 		ids = append(ids, t.ID[:]...)
 		receipt := &out.Receipts[i]

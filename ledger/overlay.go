@@ -13,6 +13,13 @@ type Reader interface {
 	Get(key []byte) ([]byte, error)
 }
 
+// Prefetcher is a Reader that gains from knowing what it will be asked for soon. Prefetch has no other effect; the
+// keys must not be kept.
+type Prefetcher interface {
+	Reader
+	Prefetch(keys [][]byte)
+}
+
 // accountState is an account with room for the few balances that most accounts have.
 type accountState struct {
 	Account
@@ -56,7 +63,8 @@ type state struct {
 	bytes   arena
 	touched []crypto.Address // room for the lists of touched accounts
 
-	recordKey []byte // of the transaction that is being executed
+	recordKey []byte   // of the transaction that is being executed
+	ahead     [][]byte // room for the keys of prefetch
 
 	records map[TxID]struct{} // ids that this block wrote a replay record for
 	counts  map[uint64]uint64 // records by bucket, those before this block included

@@ -33,3 +33,12 @@ func (p *Prechecker) Check(t *Transaction) error {
 	}
 	return p.state.admit(t)
 }
+
+// Prefetch prepares for checking transactions, which then takes less time if they are many.
+func (p *Prechecker) Prefetch(txs []*Transaction) {
+	for len(txs) > 0 {
+		n := min(len(txs), prefetchTxs)
+		p.state.prefetch(txs[:n])
+		txs = txs[n:]
+	}
+}

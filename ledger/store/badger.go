@@ -36,6 +36,10 @@ func openBadger(o Options) (*badger.DB, error) {
 		WithMemTableSize(o.MemTableBytes).
 		WithNumMemtables(2).
 		WithNumCompactors(2).
+		WithNumLevelZeroTables(levelZeroTables).
+		WithNumLevelZeroTablesStall(levelZeroTablesStall).
+		WithBaseLevelSize(baseLevelBytes).
+		WithBaseTableSize(tableBytes).
 		WithBlockCacheSize(blockCacheBytes).
 		WithIndexCacheSize(indexCacheBytes).
 		WithValueThreshold(min(1<<20, o.MemTableBytes/10)).

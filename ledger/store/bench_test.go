@@ -63,7 +63,11 @@ func benchGenesis(accounts int) ledger.Outcome {
 // benchStore is a store on disk with that many accounts and one block.
 func benchStore(b *testing.B, accounts int) (*Store, Options) {
 	b.Helper()
-	o := Options{Dir: b.TempDir(), FoldInterval: -1}
+	return benchStoreWith(b, accounts, Options{Dir: b.TempDir(), FoldInterval: -1})
+}
+
+func benchStoreWith(b *testing.B, accounts int, o Options) (*Store, Options) {
+	b.Helper()
 	s, err := Open(o)
 	if err != nil {
 		b.Fatal(err)

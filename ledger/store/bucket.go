@@ -65,6 +65,22 @@ func (s *Store) replayRecord(number uint64, id []byte, height uint64) ([]byte, e
 	return value, nil
 }
 
+// prefetchRecords prepares for replayRecord of some transactions.
+func (s *Store) prefetchRecords(number uint64, ids [][]byte) {
+	s.mu.RLock()
+	var records *merkle.Map
+	if b := s.buckets[number]; b != nil {
+		records = b.records
+	}
+	s.mu.RUnlock()
+	if records == nil {
+		return
+	}
+	v := records.Current()
+	defer v.Close()
+	v.Prefetch(ids)
+}
+
 // frozenRecord looks a transaction up in a bucket on disk, whose records lie in the order of their paths.
 func (s *Store) frozenRecord(number uint64, disk bucketEntry, id []byte) (value []byte, err error) {
 	path := crypto.Sum(id)

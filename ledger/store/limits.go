@@ -13,6 +13,17 @@ const (
 	memTableBytes = 32 << 20
 	// memTableBytesMin keeps chunks of the largest value within a transaction.
 	memTableBytesMin = 8 << 20
+	// levelZeroTables full write buffers are merged into the level below together, and writers wait at
+	// levelZeroTablesStall. Keys of accounts and transactions come in no order, so each merge copies nearly all of
+	// that level: with Badger's 5 tables and 10 MiB it did so often enough to cost a transfer among a million
+	// accounts more than verifying its signature did.
+	levelZeroTables      = 8
+	levelZeroTablesStall = 24
+	// baseLevelBytes is how large the level below may become before there is another one between. A merge needs
+	// that much free disk, and the tables of level 0 again.
+	baseLevelBytes = 256 << 20
+	// tableBytes is the size of a table: each is a file of its own that is mapped and synchronised.
+	tableBytes = 16 << 20
 	// blockCacheBytes serves reads of older heights, which are rare; current state is read from memory.
 	blockCacheBytes = 8 << 20
 	// indexCacheBytes holds table indexes and bloom filters for looking up receipts.

@@ -291,6 +291,14 @@ func (m *model) checkView(t testing.TB, v *View, h uint64) {
 		t.Fatalf("tree at %d has root %s, want %s", h, v.Tree().Root(), m.roots[h])
 	}
 	state := m.states[h]
+	var all [][]byte
+	for _, key := range m.keys {
+		all = append(all, []byte(key))
+	}
+	for key := range m.replay {
+		all = append(all, []byte(key))
+	}
+	v.Prefetch(all) // whatever is in memory, on disk or gone: it must change nothing
 	for _, key := range m.keys {
 		got, err := v.Get([]byte(key))
 		if err != nil || !bytes.Equal(got, state[key]) {

@@ -40,7 +40,7 @@ type View struct {
 	tree *merkle.View // nil: the height is read from disk
 }
 
-var _ ledger.Reader = (*View)(nil)
+var _ ledger.Prefetcher = (*View)(nil)
 
 // View returns the current state: the newest height, or the genesis state, or nothing at height 0. It never
 // waits for a commit. The caller closes it.
@@ -115,6 +115,27 @@ func (v *View) Get(key []byte) ([]byte, error) {
 		return value, nil
 	}
 	return v.s.valueAt(v.head.Height, key)
+}
+
+// Prefetch brings what Get will read for keys into the processor's caches, where that is in memory.
+func (v *View) Prefetch(keys [][]byte) {
+	if v.tree == nil {
+		return
+	}
+	leaves := make([][]byte, 0, len(keys))
+	records := map[uint64][][]byte{}
+	for _, key := range keys {
+		if len(key) == replayLeafLen && key[0] == ledger.PrefixRecord {
+			number := binary.BigEndian.Uint64(key[1:])
+			records[number] = append(records[number], key[replayLeafLen-crypto.HashSize:])
+		} else {
+			leaves = append(leaves, key)
+		}
+	}
+	v.tree.Prefetch(leaves)
+	for number, ids := range records {
+		v.s.prefetchRecords(number, ids)
+	}
 }
 
 // replayRecord reads a replay record, which counts as long as its bucket's leaf is there.
