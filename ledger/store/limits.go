@@ -5,7 +5,7 @@ const (
 	// few chunks, and the fold holds one of each record; per-key costs vanish long before this size.
 	chunkBytes = 64 << 10
 	// valueBytesMax bounds a value: a chunk of one such value must stay below Badger's value threshold, or
-	// it would go to the value log, which this store never collects.
+	// it would go to the value log, which this store cannot collect (ADR 0024).
 	valueBytesMax = 512 << 10
 
 	// memTableBytes is Badger's write buffer, doubled by its log. One transaction may fill 15 % of it: a
@@ -16,7 +16,7 @@ const (
 	// levelZeroTables full write buffers are merged into the level below together, and writers wait at
 	// levelZeroTablesStall. Keys of accounts and transactions come in no order, so each merge copies nearly all of
 	// that level: with Badger's 5 tables and 10 MiB it did so often enough to cost a transfer among a million
-	// accounts more than verifying its signature did.
+	// accounts more than verifying its signature did (ADR 0024).
 	levelZeroTables      = 8
 	levelZeroTablesStall = 24
 	// baseLevelBytes is how large the level below may become before there is another one between. A merge needs
