@@ -16,8 +16,13 @@ type Map struct {
 	writing atomic.Bool
 	nodes   nodeArena
 	records recordArena
+	index   *index // of the current version, once that has indexFrom leaves
 	keep    int
-	scratch scratch
+
+	// indexLeaves and segmentBits, but for tests.
+	indexFrom   uint64
+	segmentBits int
+	scratch     scratch
 
 	// Guarded by mu, which is held for moments only. The writer alone changes the list, so it may
 	// read it without.
@@ -31,14 +36,14 @@ type Stats struct {
 	Leaves     uint64 // of the current version
 	Nodes      uint64 // inner nodes of all readable versions and staged updates
 	ValueBytes uint64 // memory in use for keys and values of the same
-	ArenaBytes uint64 // memory of the arenas, used or not
+	ArenaBytes uint64 // memory of the arenas, used or not, and of the index
 	Versions   int    // committed versions still in memory
 	Pinned     int    // views not closed and staged updates not ended
 }
 
 // New returns an empty map at version 0. It takes no arena memory until something is staged.
 func New() *Map {
-	m := &Map{keep: keepDefault, versions: []*version{{}}}
+	m := &Map{keep: keepDefault, versions: []*version{{}}, indexFrom: indexLeaves, segmentBits: segmentBits}
 	m.records.init()
 	return m
 }
@@ -66,12 +71,25 @@ func (m *Map) Commit(s *Staged) {
 	s.version.nodes = m.nodes.chunks
 	s.version.records = m.records.table
 	s.version.replaced = s.replaced
+	m.indexVersion(s)
 	m.mu.Lock()
 	m.versions = append(m.versions, s.version)
 	s.parent.pins--
 	m.mu.Unlock()
 	m.collect()
 	m.publishStats()
+}
+
+// indexVersion brings the index to the version that is about to be committed.
+func (m *Map) indexVersion(s *Staged) {
+	switch {
+	case m.index != nil:
+		m.index.apply(s.moves, s.version.seq, &s.version.records)
+		m.scratch.recycleMoves(s.moves)
+	case s.version.leaves >= m.indexFrom:
+		m.index = newIndex(s.version, m.segmentBits)
+	}
+	s.version.index = m.index
 }
 
 // Discard gives back what s allocated.
@@ -81,6 +99,7 @@ func (m *Map) Discard(s *Staged) {
 	s.m = nil
 	m.dropBorn(s.version.root.ref, s.version.seq)
 	m.scratch.recycle(s.replaced)
+	m.scratch.recycleMoves(s.moves)
 	m.unpin(s.parent)
 	m.collect()
 	m.publishStats()
@@ -156,7 +175,7 @@ func (m *Map) publishStats() {
 		Leaves:     m.current().leaves,
 		Nodes:      uint64(m.nodes.live()),
 		ValueBytes: m.records.liveBytes + m.records.bigBytes,
-		ArenaBytes: uint64(m.nodes.bytes()+m.records.bytes()) + m.records.bigBytes,
+		ArenaBytes: uint64(m.nodes.bytes()+m.records.bytes()+m.index.bytes()) + m.records.bigBytes,
 	}
 	m.mu.Lock()
 	m.stats = s

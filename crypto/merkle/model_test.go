@@ -3,6 +3,7 @@ package merkle
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -124,9 +125,43 @@ func audit(t failer, m *Map, staged []*Staged) {
 	for _, s := range staged {
 		a.visit(s.version.root.ref)
 	}
-	if err := a.compare(); err != nil {
+	if err := errors.Join(a.compare(), auditIndex(m)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// auditIndex compares the index with the leaves of the current version: it knows them all, and nothing else.
+func auditIndex(m *Map) error {
+	if m.index == nil {
+		return nil
+	}
+	var errs []error
+	v := m.current()
+	v.each(v.root.ref, func(r ref) {
+		rec := v.records.at(r)
+		path := rec.path()
+		found, ok := m.index.find(indexPath(&path), rec.key(), v.seq, &v.records)
+		if !ok || &found[0] != &rec[0] {
+			errs = append(errs, fmt.Errorf("the index finds %t for key %x", ok, rec.key()))
+		}
+	})
+	live, taken, count := 0, 0, 0
+	for i := range m.index.segments {
+		s := &m.index.segments[i]
+		live += s.live
+		taken += s.taken
+		if p := s.places.Load(); p != nil {
+			count += len(*p)
+			if 2*s.taken > len(*p) {
+				errs = append(errs, fmt.Errorf("%d of %d places of a segment are taken", s.taken, len(*p)))
+			}
+		}
+	}
+	if live != int(v.leaves) || taken < live || count != m.index.count {
+		errs = append(errs, fmt.Errorf("the index has %d records in %d of %d places, and counts %d; the map has %d",
+			live, taken, count, m.index.count, v.leaves))
+	}
+	return errors.Join(errs...)
 }
 
 type auditor struct {

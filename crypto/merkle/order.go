@@ -23,6 +23,7 @@ type scratch struct {
 	ordered   []item
 	ends      []uint32 // by bucket
 	spare     []replaced
+	moves     []move
 }
 
 // scratchMax is as many items as are kept room for between updates: those of a large batch, not those of a
@@ -108,4 +109,17 @@ func (s *scratch) take() replaced {
 // recycle takes lists that are not needed any more.
 func (s *scratch) recycle(r replaced) {
 	s.spare = append(s.spare, replaced{nodes: r.nodes[:0], records: r.records[:0]})
+}
+
+// takeMoves and recycleMoves do the same for the changes of the index, of which one list is kept.
+func (s *scratch) takeMoves() []move {
+	moves := s.moves
+	s.moves = nil
+	return moves
+}
+
+func (s *scratch) recycleMoves(moves []move) {
+	if cap(moves) <= 2*scratchMax {
+		s.moves = moves[:0]
+	}
 }

@@ -158,6 +158,8 @@ func (x *machine) Check(t *rapid.T) {
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := newMachine()
+		x.m.indexFrom = rapid.SampledFrom([]uint64{1, 20, indexLeaves}).Draw(t, "index from")
+		x.m.segmentBits = rapid.SampledFrom([]int{0, 1, segmentBits}).Draw(t, "segment bits")
 		t.Repeat(map[string]func(*rapid.T){
 			"":        x.Check,
 			"stage":   x.Stage,

@@ -16,6 +16,7 @@ type Staged struct {
 	parent   *version
 	version  *version
 	replaced replaced // what the parent refers to and this update does not
+	moves    []move   // what Commit does to the index
 }
 
 // Root is the root the map will have.
@@ -52,6 +53,8 @@ func (m *Map) Stage(number uint64, changes []Change) *Staged {
 		born:     parent.seq + 1,
 		leaves:   parent.leaves,
 		replaced: m.scratch.take(),
+		indexed:  m.index != nil,
+		moves:    m.scratch.takeMoves(),
 	}
 	items := m.scratch.order(changes)
 	root := parent.root
@@ -66,5 +69,6 @@ func (m *Map) Stage(number uint64, changes []Change) *Staged {
 		parent:   parent,
 		version:  &version{number: number, seq: u.born, root: root, leaves: u.leaves},
 		replaced: u.replaced,
+		moves:    u.moves,
 	}
 }

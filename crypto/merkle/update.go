@@ -16,6 +16,8 @@ type update struct {
 	born     uint32
 	leaves   uint64
 	replaced replaced
+	indexed  bool // there is an index, which is to follow
+	moves    []move
 }
 
 // apply changes the subtree at `at`, whose paths agree in their first depth bits, by items. Where
@@ -68,6 +70,7 @@ func (u *update) applyLeaf(at *link, depth int, items []item) {
 			return
 		}
 		u.replaced.records = append(u.replaced.records, at.ref)
+		u.move(&items[i], at.ref, false)
 		u.leaves--
 		u.build(at, nil, depth, items)
 		return
@@ -119,8 +122,16 @@ func (u *update) newLeaf(at *link, it *item) {
 	}
 	u.m.records.table.at(it.slot).fill(u.born, c.Key, c.Value)
 	u.leaves++
+	u.move(it, it.slot, true)
 	valueHash := crypto.Hash(sha256.Sum256(c.Value))
 	*at = link{hash: leafHash(&it.path, &valueHash), ref: it.slot}
+}
+
+// move notes what the index will have to follow.
+func (u *update) move(it *item, r ref, add bool) {
+	if u.indexed {
+		u.moves = append(u.moves, move{indexPath(&it.path), r, add})
+	}
 }
 
 // release gives back the memory reserved for a record that is not needed.

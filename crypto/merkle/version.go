@@ -8,6 +8,7 @@ type version struct {
 	leaves  uint64
 	nodes   nodeTable
 	records recordTable
+	index   *index // nil if the map was small; it may have gone on to later versions
 
 	pins int // views and staged updates that refer to this version; guarded by Map.mu
 

@@ -37,6 +37,11 @@ func (v *View) Close() {
 func (v *View) Get(key []byte) ([]byte, bool) {
 	at := v.at
 	path := pathOf(key)
+	if at.index != nil {
+		if rec, ok := at.index.find(indexPath(&path), key, at.seq, &at.records); ok {
+			return rec.value(), true
+		}
+	}
 	r := at.root.ref
 	for depth := 0; r != none && !r.isLeaf(); depth++ {
 		r = at.nodes.branches(r).child[bit(&path, depth)]
@@ -55,18 +60,41 @@ func (v *View) Get(key []byte) ([]byte, bool) {
 // hundreds of keys of a large map it saves more than half of the loop's time; it has no other effect.
 func (v *View) Prefetch(keys [][]byte) {
 	var items [warmItems]item
-	var ends [warmItems]ref
 	touched := uint32(0)
 	for len(keys) > 0 {
 		group := keys[:min(len(keys), warmItems)]
 		for i, key := range group {
 			items[i].path = pathOf(key)
 		}
-		touched += v.at.nodes.warm(v.at.root.ref, 0, items[:len(group)], &ends, false)
-		touched += v.at.records.warm(ends[:len(group)])
+		touched += v.at.warm(items[:len(group)])
 		keys = keys[len(group):]
 	}
 	keep(touched)
+}
+
+// warm brings the ways to a group of keys into the cache: that by the index, and down the tree for those whose
+// place in the index has nothing.
+func (at *version) warm(items []item) (touched uint32) {
+	var ends [warmItems]ref
+	if at.index != nil {
+		for i := range items {
+			touched += at.index.touch(indexPath(&items[i].path))
+		}
+		known := 0
+		for i := range items {
+			r := at.index.guess(indexPath(&items[i].path), at.seq)
+			if r == none {
+				continue
+			}
+			ends[known] = r
+			items[i], items[known] = items[known], items[i]
+			known++
+		}
+		touched += at.records.warm(ends[:known])
+		items = items[known:]
+	}
+	touched += at.nodes.warm(at.root.ref, 0, items, &ends, false)
+	return touched + at.records.warm(ends[:len(items)])
 }
 
 // Range calls fn for every key whose path is from or comes after it, in path order, until fn returns

@@ -38,6 +38,7 @@ func TestReadersBesideWriter(t *testing.T) {
 		versions = 100
 	}
 	m := New()
+	m.indexFrom, m.segmentBits = 1, 2
 	var roots sync.Map // version to root, stored before the version is committed
 	roots.Store(uint64(0), crypto.Hash{})
 	var done atomic.Bool
@@ -172,9 +173,18 @@ func TestPinnedForLong(t *testing.T) {
 	audit(t, m, nil)
 }
 
-// TestPrefetch changes nothing that can be read.
+// TestPrefetch changes nothing that can be read, with an index and without.
 func TestPrefetch(t *testing.T) {
 	m, want := testMap(500)
+	for range 2 {
+		testPrefetch(t, m, want)
+		m.indexFrom = 1
+		m.Commit(m.Stage(m.current().number+1, nil))
+	}
+}
+
+func testPrefetch(t *testing.T, m *Map, want model) {
+	t.Helper()
 	v := m.Current()
 	defer v.Close()
 	var keys [][]byte
