@@ -36,6 +36,10 @@
 // before V can be read any more: they left the window set by Keep, and nobody pins them. So a slice
 // that a View hands out is valid until that View is closed, and not a moment longer.
 //
+// A map of many thousand keys has an index beside the tree, some 20 bytes per key: Get then waits for memory
+// twice instead of once for every level. The index is of the newest version; a View of an older one uses it for
+// what did not change since, and walks down its tree for the rest.
+//
 // # Example
 //
 //	m := merkle.New()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/tetradledger/tetrad/client"
@@ -72,24 +73,14 @@ func (s *set) overloadChart() figure.Chart {
 		}
 		c.Lines = append(c.Lines, l)
 	}
-	slices.SortFunc(c.Lines, func(a, b figure.Line) int { return compare(a.Name, b.Name) })
+	slices.SortFunc(c.Lines, func(a, b figure.Line) int { return cmp.Compare(a.Name, b.Name) })
 	return c
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func (s *set) accountsChart() figure.Chart {
 	return figure.Chart{
 		Title: "Growth with the number of accounts", X: "accounts", Y: "us of CPU per transfer and validator", LogX: true,
-		Lines: []figure.Line{s.against([]string{"max", "accounts-100000", "million-max", "accounts-10000000"}, func(r client.BenchReport) [2]float64 {
+		Lines: []figure.Line{s.against([]string{"max", "accounts-100000", "million-max", "alone-10000000"}, func(r client.BenchReport) [2]float64 {
 			return [2]float64{float64(r.Load.Accounts), r.CPUUs}
 		})},
 	}

@@ -72,6 +72,7 @@ func TestPage(t *testing.T) {
 			Steps: []client.OverloadStep{{Factor: 2, Goodput: 0.9, Passed: true, Report: run(9000)}},
 		},
 		"idle": map[string]any{"kind": "idle", "version": 1, "blocks_per_s": 3.5, "cpu_percent": 7.0, "rss_bytes": 1 << 27},
+		"size-10000000": map[string]any{"kind": "size", "version": 1, "accounts": 10_000_000, "genesis_s": 60.5, "restart_s": 15, "rss_bytes": 4 << 30},
 		"peers": map[string]any{"kind": "peers", "version": 1, "results": []any{map[string]any{"system": "etcd", "config": "three members"}}, "summary": []any{
 			map[string]any{"system": "etcd", "rounds": 2, "per_second": map[string]any{"median": 5000, "min": 4000, "max": 6000}},
 			map[string]any{"system": "tetrad", "rounds": 2, "per_second": map[string]any{"median": 10_000, "min": 9000, "max": 11_000}},
@@ -93,7 +94,7 @@ func TestPage(t *testing.T) {
 	text := read(t, filepath.Join(docs, "PERFORMANCE.md"))
 	for _, want := range []string{
 		"| as much as goes, 1,000 accounts | 0 | 10,000 |", "| signatures | 11.1 | 12.0 | 30 % |", "The highest rate sustained: 9,500 transfers/s.",
-		"| some-thing | 5,000 | -50 % |", "| etcd | 2 | 5,000 [4,000..6,000] |", "* **etcd**: three members.", "Idle: 3.5 blocks/s",
+		"| some-thing | 5,000 | -50 % |", "| etcd | 2 | 5,000 [4,000..6,000] |", "* **etcd**: three members.", "Idle: 3.5 blocks/s", "| 10,000,000 | 60.5 | 15.0 | 4,096 MiB |",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)

@@ -19,6 +19,7 @@ type set struct {
 	overloads map[string]client.OverloadReport
 	peers     *peers
 	idle      *idle
+	sizes     []size
 	stages    map[string]float64 // part of a validator's processor time
 }
 
@@ -27,6 +28,14 @@ type idle struct {
 	BlocksPerS float64 `json:"blocks_per_s"`
 	CPUPercent float64 `json:"cpu_percent"` // of one core, of the first validator
 	RSSBytes   int64   `json:"rss_bytes"`
+}
+
+// size is a validator alone with many accounts, on an idle network at the end.
+type size struct {
+	Accounts int     `json:"accounts"`
+	GenesisS float64 `json:"genesis_s"` // from its start to the first block
+	RestartS float64 `json:"restart_s"` // from its start to the next block
+	RSSBytes int64   `json:"rss_bytes"`
 }
 
 // peers is what scripts/bench-peers wrote.
@@ -116,6 +125,11 @@ func (s *set) add(name string, text []byte) error {
 	case "idle":
 		s.idle = &idle{}
 		return json.Unmarshal(text, s.idle)
+	case "size":
+		var r size
+		err := json.Unmarshal(text, &r)
+		s.sizes = append(s.sizes, r)
+		return err
 	}
 	return fmt.Errorf("a report of the unknown kind %q", head.Kind)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -199,7 +200,8 @@ var growths = []struct{ name, what string }{
 	{"max", "1,000 accounts, 4 validators"},
 	{"accounts-100000", "100,000 accounts"},
 	{"million-max", "1,000,000 accounts"},
-	{"accounts-10000000", "10,000,000 accounts"},
+	{"alone-1000000", "1,000,000 accounts, one validator alone"},
+	{"alone-10000000", "10,000,000 accounts, one validator alone"},
 	{"validators-7", "7 validators"},
 	{"validators-10", "10 validators"},
 	{"million-16", "16 transfers per transaction"},
@@ -215,7 +217,21 @@ func (s *set) growthTable() string {
 	if len(rows) < 2 {
 		return ""
 	}
-	return figure.Table([]string{"size", "committed transfers/s", "CPU us per transfer and validator", "p50 ms", "p99 ms", "memory"}, rows)
+	text := figure.Table([]string{"size", "committed transfers/s", "CPU us per transfer and validator", "p50 ms", "p99 ms", "memory"}, rows)
+	if len(s.sizes) > 0 {
+		text += "\n" + s.sizeTable()
+	}
+	return text
+}
+
+// sizeTable says how long a validator takes to be there.
+func (s *set) sizeTable() string {
+	slices.SortFunc(s.sizes, func(a, b size) int { return cmp.Compare(a.Accounts, b.Accounts) })
+	var rows [][]string
+	for _, z := range s.sizes {
+		rows = append(rows, []string{whole(float64(z.Accounts)), tenth(z.GenesisS), tenth(z.RestartS), mib(z.RSSBytes)})
+	}
+	return figure.Table([]string{"accounts", "from genesis to the first block, s", "from a restart to the next block, s", "memory after it"}, rows)
 }
 
 func (s *set) memoryTable() string {
