@@ -18,7 +18,7 @@ const (
 	// benchTxsMax is how many transactions a run keeps track of: some 50 bytes each.
 	benchTxsMax = 20_000_000
 	// benchAccountsMax bounds what is held per account, some 250 bytes with its key.
-	benchAccountsMax = 5_000_000
+	benchAccountsMax = 10_000_000
 	// benchPresign is how much is signed before the run, so that signing takes no time from the nodes it shares
 	// a machine with: four million transfers, or some minutes at any rate this ledger reaches.
 	benchPresign    = 1 << 30

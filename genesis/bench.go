@@ -10,7 +10,7 @@ import (
 
 // BenchAccountsMax bounds the derived accounts of a document: deriving one costs some 15 microseconds
 // on every replica's first start, and state is held in memory.
-const BenchAccountsMax = 5_000_000
+const BenchAccountsMax = 10_000_000
 
 // Bench funds Count accounts whose keys anybody can derive from Seed. A million of them listed one by one
 // would make a document of 100 MB that every node keeps and serves; this is one line.

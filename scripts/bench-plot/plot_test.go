@@ -62,7 +62,7 @@ func TestPage(t *testing.T) {
 	big := run(9000)
 	big.Load.Accounts = 1_000_000
 	all := map[string]any{
-		"max": run(10_000), "light": run(20), "million-max": big, "path-single": run(3000), "ablation-some-thing": run(5000),
+		"max": run(10_000), "light": run(20), "million-max": big, "path-single": run(3000), "ablation-some-thing": run(5000), "ablation-defaults": run(10_000),
 		"ladder": client.LadderReport{
 			Kind: client.ReportLadder, Version: client.BenchReportVersion, Sustainable: 9500,
 			Steps: []client.LadderStep{{Rate: 9500, Sustained: true, Report: run(9500)}, {Rate: 11000, Why: "p99 is 2000 ms", Report: run(9600)}},
@@ -71,7 +71,7 @@ func TestPage(t *testing.T) {
 			Kind: client.ReportOverload, Version: client.BenchReportVersion, Base: 10_000,
 			Steps: []client.OverloadStep{{Factor: 2, Goodput: 0.9, Passed: true, Report: run(9000)}},
 		},
-		"idle": map[string]any{"kind": "idle", "version": 1, "blocks_per_s": 3.5, "cpu_percent": 7.0, "rss_bytes": 1 << 27},
+		"idle":          map[string]any{"kind": "idle", "version": 1, "blocks_per_s": 3.5, "cpu_percent": 7.0, "rss_bytes": 1 << 27},
 		"size-10000000": map[string]any{"kind": "size", "version": 1, "accounts": 10_000_000, "genesis_s": 60.5, "restart_s": 15, "rss_bytes": 4 << 30},
 		"peers": map[string]any{"kind": "peers", "version": 1, "results": []any{map[string]any{"system": "etcd", "config": "three members"}}, "summary": []any{
 			map[string]any{"system": "etcd", "rounds": 2, "per_second": map[string]any{"median": 5000, "min": 4000, "max": 6000}},

@@ -176,7 +176,7 @@ func (s *set) runTable(prefix, what string) string {
 }
 
 func (s *set) ablationTable() string {
-	base, ok := s.runs["max"]
+	base, ok := s.runs["ablation-defaults"]
 	if !ok {
 		return ""
 	}
