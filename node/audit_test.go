@@ -165,7 +165,7 @@ func auditFsck(t *testing.T, home string) {
 			}
 		}, "the ledger: it ends at height 0, but CometBFT has had height"},
 		"a table of the ledger": {func(t *testing.T, c Config) {
-			tables, err := filepath.Glob(filepath.Join(c.ledgerDir(), "*.sst"))
+			tables, err := filepath.Glob(filepath.Join(c.ledgerDir(), "journal", "*.sst"))
 			if err != nil || len(tables) == 0 {
 				t.Fatal(tables, err)
 			}
@@ -177,7 +177,7 @@ func auditFsck(t *testing.T, home string) {
 			if err := os.WriteFile(tables[0], data, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, "file 0"},
+		}, "file journal/0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := copyHome(t, home)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"path/filepath"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
@@ -17,10 +18,17 @@ const newest = math.MaxUint64
 // errMissing says that a key which must be there is not.
 var errMissing = errors.New("it is missing")
 
-// openBadger opens the database with settings for several nodes on one machine: what matters is served from
-// our own memory, so Badger gets little.
-func openBadger(o Options) (*badger.DB, error) {
-	b := badger.DefaultOptions(o.Dir).
+// openBadger opens one of the two databases with settings for several nodes on one machine: what matters is served
+// from our own memory, so Badger gets little.
+func openBadger(o Options, journal bool) (*badger.DB, error) {
+	dir, blockCache, indexCache := o.Dir, int64(blockCacheBytes), int64(indexCacheBytes)
+	if journal {
+		blockCache, indexCache = journalCacheBytes, journalCacheBytes
+		if !o.InMemory {
+			dir = filepath.Join(o.Dir, journalName)
+		}
+	}
+	b := badger.DefaultOptions(dir).
 		WithInMemory(o.InMemory).
 		WithBypassLockGuard(true). // lockDir is our guard
 		WithLogger(badgerLog{o.Logger}).
@@ -40,8 +48,8 @@ func openBadger(o Options) (*badger.DB, error) {
 		WithNumLevelZeroTablesStall(levelZeroTablesStall).
 		WithBaseLevelSize(baseLevelBytes).
 		WithBaseTableSize(tableBytes).
-		WithBlockCacheSize(blockCacheBytes).
-		WithIndexCacheSize(indexCacheBytes).
+		WithBlockCacheSize(blockCache).
+		WithIndexCacheSize(indexCache).
 		WithValueThreshold(min(1<<20, o.MemTableBytes/10)).
 		WithValueLogFileSize(valueLogBytes)
 	db, err := badger.OpenManaged(b)
@@ -52,20 +60,20 @@ func openBadger(o Options) (*badger.DB, error) {
 }
 
 // read runs fn in a transaction that sees what was written at or before the given time.
-func (s *Store) read(time uint64, fn func(*badger.Txn) error) error {
+func (s *Store) read(time uint64, fn func(*reader) error) error {
 	s.reading.RLock()
 	defer s.reading.RUnlock()
 	if s.closed {
 		return errClosed
 	}
-	txn := s.db.NewTransactionAt(time, false)
-	defer txn.Discard()
+	txn := s.db.at(time)
+	defer txn.discard()
 	return fn(txn)
 }
 
 // readValue calls fn with the value of a key that must be there. The value is valid during the call.
-func readValue(txn *badger.Txn, key []byte, fn func(value []byte) error) error {
-	item, err := txn.Get(key)
+func readValue(txn *reader, key []byte, fn func(value []byte) error) error {
+	item, err := txn.of(key[0]).Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return fmt.Errorf("key %x: %w", key, errMissing)
 	}
@@ -77,8 +85,8 @@ func readValue(txn *badger.Txn, key []byte, fn func(value []byte) error) error {
 
 // eachKey calls fn for the items under a prefix, in key order, the newest version of each that the
 // transaction sees. Items are valid during the call.
-func eachKey(txn *badger.Txn, prefix []byte, fn func(item *badger.Item) (more bool, err error)) error {
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
+func eachKey(txn *reader, prefix []byte, fn func(item *badger.Item) (more bool, err error)) error {
+	it := txn.of(prefix[0]).NewIterator(badger.IteratorOptions{Prefix: prefix})
 	defer it.Close()
 	for it.Rewind(); it.Valid(); it.Next() {
 		more, err := fn(it.Item())
@@ -102,19 +110,32 @@ func (s *Store) fits(entries []*badger.Entry) bool {
 	for _, e := range entries {
 		bytes += len(e.Key) + len(e.Value) + entryOverhead
 	}
-	return int64(len(entries)+2) < s.db.MaxBatchCount() && int64(bytes) < s.db.MaxBatchSize()
+	return int64(len(entries)+2) < s.db.keys.MaxBatchCount() && int64(bytes) < s.db.keys.MaxBatchSize() // both have the same
 }
 
-// commitOne writes entries in one transaction. When it returns without error they are on disk, all of
-// them; after an error or a crash either all or none are.
+// commitOne writes entries of one database in one transaction. When it returns without error they are on disk, all
+// of them; after an error or a crash either all or none are.
 func (s *Store) commitOne(name string, time uint64, entries []*badger.Entry) error {
-	return s.failable(name, func() error {
-		txn := s.db.NewTransactionAt(newest, true)
-		defer txn.Discard()
+	return s.update(name, time, entries[0].Key, func(txn *badger.Txn) error {
 		for _, e := range entries {
+			if inJournal(e.Key[0]) != inJournal(entries[0].Key[0]) {
+				panic(fmt.Sprintf("store: keys %x and %x are not of one database", entries[0].Key, e.Key))
+			}
 			if err := txn.SetEntry(e); err != nil {
 				return err
 			}
+		}
+		return nil
+	})
+}
+
+// update makes one transaction in the database that a key lies in.
+func (s *Store) update(name string, time uint64, key []byte, fn func(*badger.Txn) error) error {
+	return s.failable(name, func() error {
+		txn := s.db.of(key[0]).NewTransactionAt(newest, true)
+		defer txn.Discard()
+		if err := fn(txn); err != nil {
+			return err
 		}
 		return txn.CommitAt(time, nil)
 	})
@@ -136,17 +157,16 @@ func (s *Store) commitMany(name string, time uint64, entries []*badger.Entry) er
 	return nil
 }
 
-// dropAll deletes keys that were put at putTime, in one transaction.
-func (s *Store) dropAll(name string, keys [][]byte) error {
-	return s.failable(name, func() error {
-		txn := s.db.NewTransactionAt(newest, true)
-		defer txn.Discard()
+// dropAll deletes keys of one database in one transaction, at a time after that at which they were put: dropTime, but
+// for those that have versions.
+func (s *Store) dropAll(name string, time uint64, keys [][]byte) error {
+	return s.update(name, time, keys[0], func(txn *badger.Txn) error {
 		for _, k := range keys {
 			if err := txn.Delete(k); err != nil {
 				return err
 			}
 		}
-		return txn.CommitAt(dropTime, nil)
+		return nil
 	})
 }
 
@@ -183,7 +203,16 @@ type batch struct {
 }
 
 func (s *Store) newBatch(name string, time uint64) *batch {
-	return &batch{s: s, name: name, time: time, keysMax: backgroundKeysMax, bytesMax: backgroundBytesMax}
+	b := &batch{s: s, name: name, time: time}
+	b.limit(backgroundKeysMax, backgroundBytesMax)
+	return b
+}
+
+// limit sets how much goes into one transaction: at most half of what Badger takes, so that one more value of any
+// size does.
+func (b *batch) limit(keys, bytes int64) {
+	db := b.s.db.keys // both take the same
+	b.keysMax, b.bytesMax = int(min(keys, db.MaxBatchCount()/2)), int(min(bytes, db.MaxBatchSize()/2))
 }
 
 // add copies a key and a value. With supersede set, older versions of the key may go once no readable

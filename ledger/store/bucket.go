@@ -84,7 +84,7 @@ func (s *Store) prefetchRecords(number uint64, ids [][]byte) {
 // frozenRecord looks a transaction up in a bucket on disk, whose records lie in the order of their paths.
 func (s *Store) frozenRecord(number uint64, disk bucketEntry, id []byte) (value []byte, err error) {
 	path := crypto.Sum(id)
-	err = s.read(newest, func(txn *badger.Txn) (err error) {
+	err = s.read(newest, func(txn *reader) (err error) {
 		after := sort.Search(int(disk.Chunks), func(i int) bool {
 			isAfter := false
 			if err == nil {
@@ -198,7 +198,7 @@ func (s *Store) dropBuckets() error {
 		for i := range b.disk.Chunks {
 			keys = append(keys, replayKey(b.number, i))
 		}
-		if err := s.dropAll("drop.bucket", keys); err != nil {
+		if err := s.dropAll("drop.bucket", dropTime, keys); err != nil {
 			return err
 		}
 	}

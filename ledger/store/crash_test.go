@@ -253,6 +253,10 @@ func copyDir(t testing.TB, from, to string) {
 		if e.Name() == "LOCK" || e.Name() == "store.lock" {
 			continue
 		}
+		if e.IsDir() {
+			copyDir(t, filepath.Join(from, e.Name()), filepath.Join(to, e.Name()))
+			continue
+		}
 		if err := copySparse(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
 			t.Fatal(err)
 		}

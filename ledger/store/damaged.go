@@ -86,12 +86,25 @@ func nameDamage(dir string, reason error) error {
 	return reason
 }
 
-// tablePaths lists the tables that a store consists of; none of a store in memory. A directory may hold others:
+// tablePaths lists the tables that a store consists of; none of a store in memory. Its directories may hold others:
 // a process that dies while it writes a table leaves a part of it, which the next start removes.
-func tablePaths(dir string) ([]string, error) {
-	if dir == "" {
-		return nil, nil
+func tablePaths(dir string) (paths []string, err error) {
+	dirs, err := dataDirs(dir)
+	if err != nil {
+		return nil, err
 	}
+	for _, dir := range dirs {
+		tables, err := tablesOf(dir)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, tables...)
+	}
+	return paths, nil
+}
+
+// tablesOf lists the tables of one database.
+func tablesOf(dir string) ([]string, error) {
 	path := filepath.Join(dir, badger.ManifestFilename)
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

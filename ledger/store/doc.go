@@ -16,15 +16,26 @@
 //
 // # On disk
 //
+// In the journal, whose keys ascend with the height:
+//
 //	h height                         head: format, time, root, genesis, and how to find the change record
 //	c height root section chunk      change record: state changes, replay records, receipts, in chunks
-//	k state key     @height          flat key: the value as of that height; empty: deleted
 //	m boundary                       fold mark: everything below this height is in flat keys
+//	i height base horizon            history mark: everything below the height is in the histories
+//	s height                         origin: the snapshot that the store began with, if it did
+//
+// Among the other keys, which come in no order:
+//
+//	k state key     @height          flat key: the value as of that height; empty: deleted
 //	b bucket, r bucket chunk         frozen replay bucket: its root, and its records in chunks
 //	t txid, u txid  @height          index: the receipt that decided a transaction, or that refused it
 //	a account seq  @height           history: up to 128 transactions of an account's log, from that number on
-//	i height base horizon            history mark: everything below the height is in the histories
-//	s height                         origin: the snapshot that the store began with, if it did
+//	z kind          @height          seal: what marks of that kind speak of, up to this height, was written before
+//
+// The two are Badger databases of their own, so that merging the latter does not copy change records (ADR 0026). A
+// transaction is of one of them. A mark is written once all that it speaks of is synced, and its seal after that; Open
+// refuses marks without a seal. What lies among the keys and is of a height above the head is of a block that the
+// journal lost to a disk which did not keep its word; it does not count, and is written again with that block.
 //
 // Nothing is ever written under a key and a Badger time that has another value already: Badger returns the
 // value of whichever table it meets first among equal times, and does not keep tables of level 0 in order.

@@ -46,11 +46,16 @@ func (s *Store) raiseFirst() error {
 	for _, b := range bounds[:last] {
 		keys = append(keys, markKey(b))
 	}
-	if err := s.dropAll("drop.marks", keys); err != nil {
+	if err := s.dropAll("drop.marks", dropTime, keys); err != nil {
 		return fmt.Errorf("give up heights below %d: %w", bounds[last]-1, err)
 	}
-	s.db.SetDiscardTs(flatTime(bounds[last] - 1))
+	s.setDiscard(bounds[last] - 1)
 	return nil
+}
+
+// setDiscard lets Badger give up what is superseded at a height. It forgets it between runs.
+func (s *Store) setDiscard(height uint64) {
+	s.db.each(func(db *badger.DB) { db.SetDiscardTs(flatTime(height)) })
 }
 
 // dropRecords drops change records below all heights that need them, with their heads, the lowest first.
@@ -62,7 +67,7 @@ func (s *Store) dropRecords() (more bool, err error) {
 		return false, nil
 	}
 	var heads []headEntry
-	err = s.read(newest, func(txn *badger.Txn) (err error) {
+	err = s.read(newest, func(txn *reader) (err error) {
 		heads, err = s.heads(txn, from, to-1, dropHeightsMax)
 		return err
 	})
@@ -95,7 +100,7 @@ func (s *Store) neededByBuckets() uint64 {
 // takes the lowest head that is left for that of the lowest record.
 func (s *Store) dropRecord(height uint64) error {
 	var keys [][]byte
-	err := s.read(newest, func(txn *badger.Txn) error {
+	err := s.read(newest, func(txn *reader) error {
 		return eachKey(txn, heightKey(kindRecord, height), func(item *badger.Item) (bool, error) {
 			keys = append(keys, item.KeyCopy(nil))
 			return true, nil
@@ -104,5 +109,5 @@ func (s *Store) dropRecord(height uint64) error {
 	if err != nil {
 		return err
 	}
-	return s.dropAll("drop.record", append(keys, headKey(height)))
+	return s.dropAll("drop.record", dropTime, append(keys, headKey(height)))
 }

@@ -15,8 +15,8 @@ import (
 // Heights whose trees are in memory are left alone, so that Open, which starts at the boundary and goes
 // through the records above it, has their trees again.
 //
-// Flat keys are written first, in any number of transactions, and the mark last. A crash in between leaves
-// flat keys at times above the mark: Open reads at the time of the mark, and the next fold writes the same
+// Flat keys are written first, in any number of transactions, then the seal, and the mark last. A crash in between
+// leaves flat keys at times above the mark: Open reads at the time of the mark, and the next fold writes the same
 // values again or later ones.
 func (s *Store) foldStep() (bool, error) {
 	from, to, ok := s.foldable()
@@ -25,7 +25,7 @@ func (s *Store) foldStep() (bool, error) {
 	}
 	var cursors cursorHeap
 	var size uint64
-	err := s.read(newest, func(txn *badger.Txn) error {
+	err := s.read(newest, func(txn *reader) error {
 		heads, err := s.heads(txn, from, to, foldHeightsMax)
 		if err != nil {
 			return err
@@ -100,12 +100,12 @@ func (s *Store) foldRecords(cursors cursorHeap, to uint64) error {
 			heap.Pop(&cursors)
 		}
 	}
-	return b.flush()
+	return b.seal(kindMark)
 }
 
 // cursor walks through the state section of one record.
 type cursor struct {
-	txn    *badger.Txn
+	txn    *reader
 	record headEntry
 	chunk  uint32 // the next to read
 	memory []byte // of the current chunk
@@ -159,9 +159,9 @@ func (h *cursorHeap) Pop() any {
 }
 
 // heads reads the heads from one height to another, both included, at most n.
-func (s *Store) heads(txn *badger.Txn, from, to uint64, n int) ([]headEntry, error) {
+func (s *Store) heads(txn *reader, from, to uint64, n int) ([]headEntry, error) {
 	var out []headEntry
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{kindHead}})
+	it := txn.of(kindHead).NewIterator(badger.IteratorOptions{Prefix: []byte{kindHead}})
 	defer it.Close()
 	for it.Seek(headKey(from)); it.Valid() && len(out) < n; it.Next() {
 		height := numberOf(it.Item().Key())

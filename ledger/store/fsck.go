@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -80,8 +81,8 @@ type fsck struct {
 	FsckReport
 	ctx     context.Context
 	options FsckOptions
-	db      *badger.DB
-	txn     *badger.Txn
+	db      *database
+	txn     *reader
 
 	heads    []headEntry            // those that could be read
 	bounds   []uint64               // of folds
@@ -132,15 +133,15 @@ func (f *fsck) checkStore() error {
 	if err != nil {
 		var damage *imageError
 		if errors.As(err, &damage) {
-			f.fault("file MANIFEST", "the database does not open: %v", damage.err)
+			f.fault("file "+relativeTo(o.Dir, filepath.Join(damage.dir, badger.ManifestFilename)), "the database does not open: %v", damage.err)
 			return nil
 		}
 		return fmt.Errorf("check store: %w", err)
 	}
 	defer image.close()
 	f.db = image.db
-	f.txn = f.db.NewTransactionAt(newest, false)
-	defer f.txn.Discard()
+	f.txn = f.db.at(newest)
+	defer f.txn.discard()
 	return f.checkAll()
 }
 
@@ -178,21 +179,29 @@ const stepEvery = 4096
 // a record that was abandoned by a crash belong to none, and are no fault.
 func (f *fsck) checkKeys() error {
 	var total, done uint64
-	for _, t := range f.db.Tables() {
-		total += uint64(t.KeyCount)
-	}
-	it := f.txn.NewIterator(badger.IteratorOptions{})
-	defer it.Close()
-	for it.Rewind(); it.Valid(); it.Next() {
-		key := it.Item().Key()
-		if !knownKey(key) {
-			f.fault(fmt.Sprintf("key %x", key), "no store of format %d has such a key", Format)
+	var err error
+	f.db.each(func(db *badger.DB) {
+		for _, t := range db.Tables() {
+			total += uint64(t.KeyCount)
 		}
-		if done++; done%stepEvery == 0 {
-			if err := f.step("keys", done, max(total, done)); err != nil {
-				return err
+	})
+	f.db.each(func(db *badger.DB) {
+		txn := db.NewTransactionAt(newest, false)
+		defer txn.Discard()
+		it := txn.NewIterator(badger.IteratorOptions{})
+		defer it.Close()
+		for it.Rewind(); it.Valid() && err == nil; it.Next() {
+			key := it.Item().Key()
+			if !knownKey(key) || f.db.of(key[0]) != db {
+				f.fault(fmt.Sprintf("key %x", key), "no store of format %d has such a key there", Format)
+			}
+			if done++; done%stepEvery == 0 {
+				err = f.step("keys", done, max(total, done))
 			}
 		}
+	})
+	if err != nil {
+		return err
 	}
 	return f.step("keys", done, done)
 }
@@ -215,6 +224,8 @@ func knownKey(key []byte) bool {
 		return len(key) == number+8+8
 	case kindFlat:
 		return len(key) > 1
+	case kindSeal:
+		return len(key) == 2 && (key[1] == kindMark || key[1] == kindWritten)
 	}
 	return false
 }
@@ -280,6 +291,9 @@ func (f *fsck) checkMarks() error {
 	}
 	if len(f.heads) > 0 && len(f.bounds) == 0 {
 		f.fault("fold marks", "there is none, so the newest state cannot be found")
+	}
+	if err := checkSeals(f.db, f.txn, f.boundary(), nil); err != nil {
+		f.fault("seal", "%v", err)
 	}
 	for _, b := range f.bounds {
 		if b > 0 && f.headAt(b-1) == nil {

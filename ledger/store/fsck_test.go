@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -35,21 +36,21 @@ func runFsck(t *testing.T, dir string, want crypto.Hash) *FsckReport {
 // listing names all files of a directory with their times and contents.
 func listing(t *testing.T, dir string) string {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
+	var out strings.Builder
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil || e.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		fmt.Fprintf(&out, "%s %d %s %s\n", relativeTo(dir, path), info.Size(), info.ModTime(), crypto.Sum(data))
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	var out strings.Builder
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&out, "%s %d %s %s\n", e.Name(), info.Size(), info.ModTime(), crypto.Sum(data))
 	}
 	return out.String()
 }
@@ -112,22 +113,27 @@ func TestFsckYoung(t *testing.T) {
 	}
 }
 
-// damage opens the database of a store and changes it behind the store's back: checksums hold afterwards.
-func damage(t *testing.T, dir string, fn func(db *badger.DB)) {
+// damage opens the databases of a store and changes them behind the store's back: checksums hold afterwards.
+func damage(t *testing.T, dir string, fn func(db *database)) {
 	t.Helper()
 	o := fsckOptions(dir).withDefaults()
-	db, err := openBadger(o)
+	db, err := openDatabase(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	fn(db)
-	if err := db.Close(); err != nil {
+	if err := db.close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // rewrite writes another value for a key at a time.
-func rewrite(t *testing.T, db *badger.DB, time uint64, key, value []byte) {
+func rewrite(t *testing.T, db *database, time uint64, key, value []byte) {
+	t.Helper()
+	rewriteIn(t, db.of(key[0]), time, key, value)
+}
+
+func rewriteIn(t *testing.T, db *badger.DB, time uint64, key, value []byte) {
 	t.Helper()
 	txn := db.NewTransactionAt(newest, true)
 	defer txn.Discard()
@@ -140,10 +146,10 @@ func rewrite(t *testing.T, db *badger.DB, time uint64, key, value []byte) {
 }
 
 // pick finds a key under a prefix and returns it with its value and time; n counts from the last.
-func pick(t *testing.T, db *badger.DB, prefix []byte, n int) (key, value []byte, time uint64) {
+func pick(t *testing.T, db *database, prefix []byte, n int) (key, value []byte, time uint64) {
 	t.Helper()
-	txn := db.NewTransactionAt(newest, false)
-	defer txn.Discard()
+	txn := db.at(newest)
+	defer txn.discard()
 	var keys [][]byte
 	err := eachKey(txn, prefix, func(item *badger.Item) (bool, error) {
 		keys = append(keys, item.KeyCopy(nil))
@@ -153,7 +159,7 @@ func pick(t *testing.T, db *badger.DB, prefix []byte, n int) (key, value []byte,
 		t.Fatalf("%d keys under %x (%v)", len(keys), prefix, err)
 	}
 	key = keys[len(keys)-1-n]
-	item, err := txn.Get(key)
+	item, err := txn.of(key[0]).Get(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,101 +182,105 @@ func TestFsckFindsDamage(t *testing.T) {
 	bob := crypto.DevKey("bob").Public().Address()
 	state := func(height uint64) []byte { return append(heightKey(kindRecord, height), []byte{}...) }
 	for name, one := range map[string]struct {
-		harm func(db *badger.DB) (named string)
+		harm func(db *database) (named string)
 		what string
 	}{
-		"a flat value": {func(db *badger.DB) string {
+		"a flat value": {func(db *database) string {
 			key, value, time := pick(t, db, flatKey(ledger.KeyAccount(bob)), 0)
 			rewrite(t, db, time, key, flipped(value, -1))
 			return fmt.Sprintf("flat key %x at height %d", key[1:], flatHeight(time))
 		}, "the change records say"},
-		"a flat value of the lowest height": {func(db *badger.DB) string {
+		"a flat value of the lowest height": {func(db *database) string {
 			key, value, time := pick(t, db, flatKey([]byte{ledger.PrefixValidator}), 0)
 			rewrite(t, db, time, key, append(value, 0))
 			return hex.EncodeToString(key[1:])
 		}, "bytes left over"},
-		"a flat key too many": {func(db *badger.DB) string {
+		"a flat key too many": {func(db *database) string {
 			key := ledger.KeyAccount(crypto.Address{5})
 			account := ledger.Account{}
 			rewrite(t, db, flatTime(fsckHeight-10), flatKey(key), account.Append(nil))
 			return hex.EncodeToString(key)
 		}, "there is no such key"},
-		"a change in a record": {func(db *badger.DB) string {
+		"a change in a record": {func(db *database) string {
 			key, value, _ := pick(t, db, state(fsckHeight), 3)
 			at := bytes.Index(value, ledger.KeyAccount(bob))
 			rewrite(t, db, dropTime, key, flipped(value, at+33+30))
 			return fmt.Sprintf("height %d", fsckHeight)
 		}, "the root of the state is"},
-		"a leaf in a record": {func(db *badger.DB) string {
+		"a leaf in a record": {func(db *database) string {
 			key, value, _ := pick(t, db, state(fsckHeight-2), 3)
 			at := bytes.Index(value, ledger.KeyAccount(bob))
 			rewrite(t, db, dropTime, key, flipped(value, at+33+2)) // behind its length: the leaf's version
 			return fmt.Sprintf("change record %d", fsckHeight-2)
 		}, hex.EncodeToString(ledger.KeyAccount(bob))},
-		"a replay record": {func(db *badger.DB) string {
+		"a replay record": {func(db *database) string {
 			key, value, _ := pick(t, db, state(fsckHeight), 2)
 			rewrite(t, db, dropTime, key, flipped(value, -1))
 			return fmt.Sprintf("change record %d", fsckHeight)
 		}, "does not say what its receipt says"},
-		"a receipt": {func(db *badger.DB) string {
+		"a receipt": {func(db *database) string {
 			key, value, _ := pick(t, db, state(fsckHeight), 1)
 			rewrite(t, db, dropTime, key, flipped(value, 10))
 			return fmt.Sprintf("change record %d", fsckHeight)
 		}, ""},
-		"a chunk that is gone": {func(db *badger.DB) string {
+		"a chunk that is gone": {func(db *database) string {
 			key, _, _ := pick(t, db, state(fsckHeight-5), 1)
-			txn := db.NewTransactionAt(newest, true)
-			if err := errors.Join(txn.Delete(key), txn.CommitAt(dropTime, nil)); err != nil {
-				t.Fatal(err)
-			}
+			remove(t, db, key, dropTime)
 			return fmt.Sprintf("change record %d, receipt chunk 0", fsckHeight-5)
 		}, "it is missing"},
-		"a head's root": {func(db *badger.DB) string {
+		"a head's root": {func(db *database) string {
 			key, value, _ := pick(t, db, headKey(fsckHeight), 0)
 			rewrite(t, db, dropTime, key, flipped(value, 51))
 			return fmt.Sprintf("height %d", fsckHeight)
 		}, "the root of the state is"},
-		"a head that is gone": {func(db *badger.DB) string {
-			txn := db.NewTransactionAt(newest, true)
-			if err := errors.Join(txn.Delete(headKey(fsckHeight-1)), txn.CommitAt(dropTime, nil)); err != nil {
-				t.Fatal(err)
-			}
+		"a head that is gone": {func(db *database) string {
+			remove(t, db, headKey(fsckHeight-1), dropTime)
 			return fmt.Sprintf("head %d", fsckHeight-1)
 		}, "it is missing"},
-		"a record of a frozen bucket": {func(db *badger.DB) string {
+		"a record of a frozen bucket": {func(db *database) string {
 			key, value, _ := pick(t, db, []byte{kindReplay}, 0)
 			rewrite(t, db, dropTime, key, flipped(value, -1))
 			return fmt.Sprintf("replay bucket %d", numberOf(key))
 		}, "have root"},
-		"the entry of a frozen bucket": {func(db *badger.DB) string {
+		"the entry of a frozen bucket": {func(db *database) string {
 			key, value, _ := pick(t, db, []byte{kindBucket}, 0)
 			rewrite(t, db, dropTime, key, flipped(value, 3))
 			return fmt.Sprintf("replay bucket %d", numberOf(key))
 		}, "its entry says"},
-		"a receipt in the index": {func(db *badger.DB) string {
+		"a receipt in the index": {func(db *database) string {
 			key := txKey(kindOutcome, c.txs[5*(fsckHeight-20)].ID)
 			_, value, _ := pick(t, db, key, 0)
 			rewrite(t, db, dropTime, key, flipped(value, 1))
 			return fmt.Sprintf("index of transaction %x", key[1:])
 		}, "says code"},
-		"a receipt missing in the index": {func(db *badger.DB) string {
+		"a receipt missing in the index": {func(db *database) string {
 			key := txKey(kindOutcome, c.txs[5*(fsckHeight-20)].ID)
-			txn := db.NewTransactionAt(newest, true)
-			if err := errors.Join(txn.Delete(key), txn.CommitAt(dropTime, nil)); err != nil {
-				t.Fatal(err)
-			}
+			remove(t, db, key, dropTime)
 			return fmt.Sprintf("index of transaction %x", key[1:])
 		}, fmt.Sprintf("the receipt of height %d is missing", fsckHeight-19)},
-		"a receipt too many in the index": {func(db *badger.DB) string {
+		"a receipt too many in the index": {func(db *database) string {
 			r := ledger.Receipt{Height: fsckHeight - 20, Index: 9}
 			rewrite(t, db, putTime, txKey(kindOutcome, crypto.Hash{9}), r.Encode())
 			return fmt.Sprintf("height %d", fsckHeight-20)
 		}, "the index has 6 receipts of it, its record 5"},
-		"a key of no kind": {func(db *badger.DB) string {
+		"a head among the keys": {func(db *database) string {
+			key := headKey(fsckHeight)
+			rewriteIn(t, db.keys, putTime, key, []byte{1})
+			return fmt.Sprintf("key %x", key)
+		}, "has such a key there"},
+		"the seal of the fold": {func(db *database) string {
+			remove(t, db, sealKey(kindMark), flatTime(fsckHeight))
+			return "seal"
+		}, "fold mark"},
+		"the seal of the histories": {func(db *database) string {
+			remove(t, db, sealKey(kindWritten), flatTime(fsckHeight))
+			return "seal"
+		}, "history mark"},
+		"a key of no kind": {func(db *database) string {
 			rewrite(t, db, putTime, []byte("zebra"), []byte("x"))
 			return "key 7a65627261"
 		}, "no store of format 2"},
-		"a list of touched accounts": {func(db *badger.DB) string {
+		"a list of touched accounts": {func(db *database) string {
 			key, value, _ := pick(t, db, state(fsckHeight), 0)
 			rewrite(t, db, dropTime, key, flipped(value, -1))
 			return fmt.Sprintf("change record %d", fsckHeight)
@@ -280,7 +290,7 @@ func TestFsckFindsDamage(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "ledger")
 			copyDir(t, whole, dir)
 			var named string
-			damage(t, dir, func(db *badger.DB) { named = one.harm(db) })
+			damage(t, dir, func(db *database) { named = one.harm(db) })
 			report := runFsck(t, dir, c.doc.Hash())
 			found := slices.ContainsFunc(report.Faults, func(f Fault) bool {
 				return strings.Contains(f.Where, named) && strings.Contains(f.What, one.what)
@@ -304,7 +314,7 @@ func TestFsckFlippedFiles(t *testing.T) {
 	for range rounds {
 		dir := filepath.Join(t.TempDir(), "ledger")
 		copyDir(t, whole, dir)
-		tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+		tables, err := tablePaths(dir)
 		if err != nil || len(tables) == 0 {
 			t.Fatal(tables, err)
 		}
@@ -322,7 +332,7 @@ func TestFsckFlippedFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		report := runFsck(t, dir, c.doc.Hash())
-		if len(report.Faults) == 0 || report.Faults[0].Where != "file "+filepath.Base(path) || strings.Contains(fmt.Sprint(report.Faults), "file MANIFEST") {
+		if len(report.Faults) == 0 || report.Faults[0].Where != "file "+relativeTo(dir, path) || strings.Contains(fmt.Sprint(report.Faults), "MANIFEST") {
 			t.Errorf("bit at %d of %d in %s: %v", at, len(data), filepath.Base(path), report.Faults)
 		}
 	}

@@ -32,7 +32,7 @@ func (f *fsck) checkTables() (whole bool, err error) {
 			return false, fmt.Errorf("check store: %w", err)
 		}
 		f.Counts.Tables++
-		where := "file " + filepath.Base(path)
+		where := "file " + relativeTo(f.options.Dir, path)
 		opens, err := checkTable(data)
 		switch {
 		case !opens:
@@ -43,6 +43,14 @@ func (f *fsck) checkTables() (whole bool, err error) {
 		}
 	}
 	return whole, f.step("files", uint64(len(paths)), uint64(len(paths)))
+}
+
+// relativeTo is a path as seen from a directory that it lies in.
+func relativeTo(dir, path string) string {
+	if name, err := filepath.Rel(dir, path); err == nil {
+		return name
+	}
+	return path
 }
 
 // checkTable checks one table. Whether it opens is found out in two steps: of lengths that point outside of the
@@ -81,31 +89,54 @@ func verifyBlocks(t *table.Table) (err error) {
 	return t.VerifyChecksum()
 }
 
-// readImage is a store's database, open in a way that cannot change the store.
+// readImage is a store's databases, open in a way that cannot change the store.
 type readImage struct {
-	db  *badger.DB
+	db  *database
 	dir string
 }
 
-// imageError says that Badger does not open the files, as opposed to that they could not be reached.
-type imageError struct{ err error }
+// imageError says that Badger does not open the files of a directory, as opposed to that they could not be reached.
+type imageError struct {
+	dir string
+	err error
+}
 
 func (e *imageError) Error() string { return e.err.Error() }
 
-// openImage opens a database for reading. Even for reading Badger removes files it does not know, so it gets a
-// directory of links. A log that a crash left behind must be replayed, which Badger does only in files it may
-// write: then it gets a copy.
+// openImage opens the databases of a store for reading.
 func openImage(dir, scratch string) (*readImage, error) {
 	to, err := os.MkdirTemp(scratch, "store-")
 	if err != nil {
 		return nil, err
 	}
-	replay, err := hasLog(dir)
+	image := &readImage{db: &database{}, dir: to}
+	dirs, err := dataDirs(dir)
 	if err == nil {
-		err = mirror(dir, to, replay)
+		image.db.keys, err = openFiles(dir, to)
+	}
+	if image.db.journal = image.db.keys; err == nil && len(dirs) > 1 {
+		image.db.journal, err = openFiles(filepath.Join(dir, journalName), filepath.Join(to, journalName))
 	}
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(to))
+		image.close()
+		return nil, err
+	}
+	return image, nil
+}
+
+// openFiles opens a database for reading. Even for reading Badger removes files it does not know, so it gets a
+// directory of links. A log that a crash left behind must be replayed, which Badger does only in files it may
+// write: then it gets a copy.
+func openFiles(dir, to string) (*badger.DB, error) {
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return nil, err
+	}
+	replay, err := hasLog(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := mirror(dir, to, replay); err != nil {
+		return nil, err
 	}
 	b := badger.DefaultOptions(to).
 		WithReadOnly(!replay).
@@ -124,9 +155,9 @@ func openImage(dir, scratch string) (*readImage, error) {
 	db, err := openManaged(b)
 	if err != nil {
 		words := strings.ReplaceAll(err.Error(), to+string(filepath.Separator), "")
-		return nil, errors.Join(&imageError{errors.New(words)}, os.RemoveAll(to))
+		return nil, &imageError{dir, errors.New(words)}
 	}
-	return &readImage{db: db, dir: to}, nil
+	return db, nil
 }
 
 // openManaged makes an error of a panic, which is how Badger meets some kinds of damage.
@@ -142,7 +173,7 @@ func openManaged(o badger.Options) (db *badger.DB, err error) {
 
 // close ends an image. What fails here harms nobody: nothing was written that is needed.
 func (i *readImage) close() {
-	_ = i.db.Close()
+	_ = i.db.close()
 	_ = os.RemoveAll(i.dir)
 }
 

@@ -113,7 +113,7 @@ func (f *fsck) compareIndex(e headEntry, indexed uint64) {
 // compareReceipt compares a receipt with its place in the index. A refusal may be followed by a later one.
 func (f *fsck) compareReceipt(kind byte, time uint64, want ledger.Receipt, must bool) {
 	where := fmt.Sprintf("index of transaction %x", want.Txid)
-	item, err := f.txn.Get(txKey(kind, crypto.Hash(want.Txid)))
+	item, err := f.txn.of(kind).Get(txKey(kind, crypto.Hash(want.Txid)))
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		if must {
 			f.fault(where, "the receipt of height %d is missing", want.Height)

@@ -169,7 +169,7 @@ func (f *fsck) compareFlat(height uint64) error {
 
 // missingFlat names the flat keys that are not there.
 func (f *fsck) missingFlat(height uint64, view *merkle.View) error {
-	txn := f.db.NewTransactionAt(flatTime(height), false)
+	txn := f.db.keys.NewTransactionAt(flatTime(height), false)
 	defer txn.Discard()
 	view.Range([32]byte{}, func(key, _ []byte) bool {
 		item, err := txn.Get(flatKey(key))

@@ -117,8 +117,8 @@ func (s *Store) writeHistories() error {
 	}
 }
 
-// historyStep brings some heights into the histories. Groups are written first, in any number of transactions,
-// and the mark last. A crash in between leaves groups; the next step begins at the same height and writes them
+// historyStep brings some heights into the histories. Groups are written first, in any number of transactions, then
+// the seal, and the mark last. A crash in between leaves groups; the next step begins at the same height and writes them
 // again, the same or longer ones, at a later time.
 func (s *Store) historyStep() (more bool, err error) {
 	s.mu.RLock()
@@ -165,7 +165,7 @@ func (s *Store) dropMarks(marks []historyMark) error {
 	for _, m := range marks {
 		keys = append(keys, m.key())
 	}
-	return s.dropAll("history.unmark", keys)
+	return s.dropAll("history.unmark", dropTime, keys)
 }
 
 // historyWriter turns change records into groups.
@@ -188,7 +188,7 @@ type placedTouch struct {
 
 // gather reads the records of as many heights as one step takes.
 func (w *historyWriter) gather(head uint64) error {
-	return w.s.read(newest, func(txn *badger.Txn) error {
+	return w.s.read(newest, func(txn *reader) error {
 		heads, err := w.s.heads(txn, w.h.from, head, historyHeightsMax)
 		if err != nil {
 			return err
@@ -244,7 +244,7 @@ func (w *historyWriter) write() error {
 		}
 		from = to
 	}
-	return out.batch.flush()
+	return out.batch.seal(kindWritten)
 }
 
 // account writes the groups of one account. A group ends where a block does, so that its head is known; only
@@ -309,7 +309,7 @@ func (w *historyWriter) anchor(out *groupWriter, id crypto.Address, count uint64
 // lastWritten is the number of the last transaction in an account's history that is not far above seq; zero if
 // there is none.
 func (s *Store) lastWritten(id crypto.Address, seq uint64) (last uint64, err error) {
-	err = s.read(newest, func(txn *badger.Txn) error {
+	err = s.read(newest, func(txn *reader) error {
 		return eachGroup(txn, id, seq, func(g group) (bool, error) {
 			last = g.last()
 			return false, nil

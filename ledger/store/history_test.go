@@ -318,7 +318,7 @@ func TestHistoryBegins(t *testing.T) {
 	if err := h.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	damage(t, o.Dir, func(db *badger.DB) { olderBelow(t, db, base) })
+	damage(t, o.Dir, func(db *database) { olderBelow(t, db, base) })
 	h.store = openStore(t, h.options)
 	for range 3 {
 		for range 200 {
@@ -381,10 +381,10 @@ func TestHistoryOff(t *testing.T) {
 }
 
 // olderBelow makes a store one whose heights below the base an older program wrote.
-func olderBelow(t *testing.T, db *badger.DB, base uint64) {
+func olderBelow(t *testing.T, db *database, base uint64) {
 	t.Helper()
-	txn := db.NewTransactionAt(newest, true)
-	defer txn.Discard()
+	txn := db.at(newest)
+	defer txn.discard()
 	var keys, values [][]byte
 	err := eachKey(txn, []byte{kindHead}, func(item *badger.Item) (bool, error) {
 		return true, item.Value(func(value []byte) error {
@@ -409,16 +409,10 @@ func olderBelow(t *testing.T, db *badger.DB, base uint64) {
 	}
 	for i, key := range keys {
 		if values[i] == nil {
-			err = txn.Delete(key)
+			remove(t, db, key, flatTime(1000))
 		} else {
-			err = txn.Set(key, values[i])
+			rewrite(t, db, flatTime(1000), key, values[i])
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := txn.CommitAt(flatTime(1000), nil); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -56,7 +56,8 @@ func (s *Store) dropHistories() (more bool, err error) {
 	}
 	for len(old) > 0 {
 		n := min(len(old), backgroundKeysMax)
-		if err := s.dropGroups(old[:n], h.from); err != nil {
+		// At a time after all that any of them was written at.
+		if err := s.dropAll("history.drop", flatTime(h.from), old[:n]); err != nil {
 			return false, err
 		}
 		old = old[n:]
@@ -70,8 +71,8 @@ func (s *Store) dropHistories() (more bool, err error) {
 // sweepStep lists the groups that go, among some, and moves the cursor; to nil at the end. Of each account the
 // newest group below the horizon stays: its head is what the ones above are checked against.
 func (s *Store) sweepStep(w *sweep) (old [][]byte, err error) {
-	err = s.read(newest, func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{kindHistory}})
+	err = s.read(newest, func(txn *reader) error {
+		it := txn.of(kindHistory).NewIterator(badger.IteratorOptions{Prefix: []byte{kindHistory}})
 		defer it.Close()
 		var account crypto.Address
 		var kept [][]byte // of the account: the newest group with a head below the horizon, and what follows it
@@ -108,20 +109,6 @@ func (s *Store) sweepStep(w *sweep) (old [][]byte, err error) {
 		return nil
 	})
 	return old, err
-}
-
-// dropGroups deletes groups, at a time after all that any of them was written at.
-func (s *Store) dropGroups(keys [][]byte, from uint64) error {
-	return s.failable("history.drop", func() error {
-		txn := s.db.NewTransactionAt(newest, true)
-		defer txn.Discard()
-		for _, k := range keys {
-			if err := txn.Delete(k); err != nil {
-				return err
-			}
-		}
-		return txn.CommitAt(flatTime(from), nil)
-	})
 }
 
 func isPruned(err error) bool {

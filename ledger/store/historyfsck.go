@@ -125,6 +125,11 @@ func (h *historyCheck) readMarks() error {
 		l.s.bounds = h.f.bounds
 	}
 	err := l.readHistories()
+	if err == nil {
+		if lost := checkSeals(h.f.db, h.f.txn, 0, l.s.histories.marks); lost != nil {
+			h.f.fault("seal", "%v", lost)
+		}
+	}
 	h.mark = historyMark{from: l.s.histories.from, base: l.s.histories.base, horizon: l.s.histories.horizon}
 	return err
 }
@@ -212,7 +217,7 @@ func (h *historyCheck) follow(g group) {
 
 // receipt compares an entry with the index of transactions.
 func (h *historyCheck) receipt(e ledger.LogEntry) {
-	item, err := h.f.txn.Get(txKey(kindOutcome, e.TxID))
+	item, err := h.f.txn.of(kindOutcome).Get(txKey(kindOutcome, e.TxID))
 	if err != nil {
 		h.f.fault(h.where(), "transaction %s, number %d: its receipt cannot be read: %v", e.TxID, e.Seq, err)
 		return

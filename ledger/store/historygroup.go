@@ -95,9 +95,9 @@ func decodeGroup(key, value []byte) (group, error) {
 
 // eachGroup calls fn for the groups of an account, newest first, from the one on that holds a number or lies
 // before it.
-func eachGroup(txn *badger.Txn, id crypto.Address, seq uint64, fn func(group) (more bool, err error)) error {
+func eachGroup(txn *reader, id crypto.Address, seq uint64, fn func(group) (more bool, err error)) error {
 	prefix := historyKey(id, 0)[:1+len(id)]
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, Reverse: true})
+	it := txn.of(kindHistory).NewIterator(badger.IteratorOptions{Prefix: prefix, Reverse: true})
 	defer it.Close()
 	for it.Seek(historyKey(id, seq)); it.Valid(); it.Next() {
 		more, err := withGroup(it.Item(), fn)

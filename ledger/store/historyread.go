@@ -73,7 +73,7 @@ func (r *logReader) collect(top, low uint64) (c *logCollector, err error) {
 		r.s.mu.RLock()
 		from := r.s.histories.from
 		r.s.mu.RUnlock()
-		err = r.s.read(newest, func(txn *badger.Txn) error { return r.segments(txn, from, top, c.take) })
+		err = r.s.read(newest, func(txn *reader) error { return r.segments(txn, from, top, c.take) })
 		if err == nil || !errors.Is(err, errMissing) {
 			break
 		}
@@ -92,7 +92,7 @@ func (r *logReader) collect(top, low uint64) (c *logCollector, err error) {
 
 // segments calls fn for stretches of the log, newest first, from the one on that holds number top: those of
 // change records from height from on, then the groups that are written.
-func (r *logReader) segments(txn *badger.Txn, from, top uint64, fn func(g group, record uint64) bool) error {
+func (r *logReader) segments(txn *reader, from, top uint64, fn func(g group, record uint64) bool) error {
 	written, err := r.written(txn)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (r *logReader) segments(txn *badger.Txn, from, top uint64, fn func(g group,
 }
 
 // written is the number of the last entry that is written.
-func (r *logReader) written(txn *badger.Txn) (last uint64, err error) {
+func (r *logReader) written(txn *reader) (last uint64, err error) {
 	err = eachGroup(txn, r.id, newest, func(g group) (bool, error) {
 		last = g.last()
 		return false, nil
@@ -116,7 +116,7 @@ func (r *logReader) written(txn *badger.Txn) (last uint64, err error) {
 }
 
 // recent goes through the change records that are not written yet, down to the entry after the last written.
-func (r *logReader) recent(txn *badger.Txn, from, written uint64, fn func(g group, record uint64) bool) (more bool, err error) {
+func (r *logReader) recent(txn *reader, from, written uint64, fn func(g group, record uint64) bool) (more bool, err error) {
 	heads, err := r.s.heads(txn, from, r.height, math.MaxInt)
 	if err != nil {
 		return false, err
@@ -158,7 +158,7 @@ func (r *logReader) recent(txn *badger.Txn, from, written uint64, fn func(g grou
 // first is the oldest entry that can be given; zero if there is none.
 func (r *logReader) first() (ledger.LogEntry, error) {
 	known, found := uint64(0), false
-	err := r.s.read(newest, func(txn *badger.Txn) error {
+	err := r.s.read(newest, func(txn *reader) error {
 		return eachKey(txn, historyKey(r.id, 0)[:1+len(r.id)], func(item *badger.Item) (bool, error) {
 			return withGroup(item, func(g group) (bool, error) {
 				switch {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math/bits"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 )
@@ -127,7 +125,7 @@ type touch struct {
 
 // readTouches reads what a record says about logs. A record without the section, of an older format or of a
 // caller who keeps no histories, says nothing.
-func readTouches(txn *badger.Txn, e headEntry) (*blockTouches, error) {
+func readTouches(txn *reader, e headEntry) (*blockTouches, error) {
 	b := &blockTouches{Head: e.Head}
 	if e.Chunks[sectionTouched] == 0 {
 		return b, nil
@@ -224,7 +222,7 @@ func receiptID(encoded []byte) (crypto.Hash, error) {
 
 // touchesOf lists the transactions of one record that extended an account's log, in block order. The account is
 // among those that the record changes.
-func touchesOf(txn *badger.Txn, e headEntry, account crypto.Address) ([]crypto.Hash, error) {
+func touchesOf(txn *reader, e headEntry, account crypto.Address) ([]crypto.Hash, error) {
 	var wanted []int
 	tx := 0
 	err := eachChunk(txn, e, sectionTouched, func(chunk []byte) error {

@@ -51,7 +51,7 @@ func decides(r *ledger.Receipt) bool { return r.Outcome() == ledger.CodeOK || r.
 // latest that refused it.
 func (s *Store) Receipt(id crypto.Hash) (ledger.Receipt, bool, error) {
 	s.mu.RLock()
-	blocks := s.blocks
+	blocks, head := s.blocks, s.current().Height
 	s.mu.RUnlock()
 	var refusal ledger.Receipt
 	refused := false
@@ -67,13 +67,13 @@ func (s *Store) Receipt(id crypto.Hash) (ledger.Receipt, bool, error) {
 			refusal, refused = r, true
 		}
 	}
-	if r, ok, err := s.indexed(kindOutcome, id); ok || err != nil {
+	if r, ok, err := s.indexed(kindOutcome, id, head); ok || err != nil {
 		return r, ok, err
 	}
 	if refused {
 		return refusal, true, nil
 	}
-	return s.indexed(kindRefusal, id)
+	return s.indexed(kindRefusal, id, head)
 }
 
 // Receipts returns the receipts of a block, in its order; they must not be changed. It fails with ErrFuture or
@@ -99,7 +99,7 @@ func (s *Store) Receipts(height uint64) ([]ledger.Receipt, error) {
 		}
 	}
 	var out []ledger.Receipt
-	err := s.read(newest, func(txn *badger.Txn) error {
+	err := s.read(newest, func(txn *reader) error {
 		e, err := readHead(txn, height)
 		if err != nil {
 			return err
@@ -117,24 +117,29 @@ func (s *Store) Receipts(height uint64) ([]ledger.Receipt, error) {
 	return out, nil
 }
 
-// indexed looks a transaction up in the index.
-func (s *Store) indexed(kind byte, id crypto.Hash) (r ledger.Receipt, ok bool, err error) {
-	err = s.read(newest, func(txn *badger.Txn) error {
-		item, err := txn.Get(txKey(kind, id))
+// indexed looks a transaction up in the index. Receipts above the newest height do not count: they are of blocks that
+// the journal lost and that will be applied again.
+func (s *Store) indexed(kind byte, id crypto.Hash, head uint64) (r ledger.Receipt, ok bool, err error) {
+	err = s.read(flatTime(head), func(txn *reader) error {
+		item, err := txn.of(kind).Get(txKey(kind, id))
 		if errors.Is(err, badger.ErrKeyNotFound) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		ok = true
-		return item.Value(r.Unmarshal)
+		err = item.Value(r.Unmarshal)
+		ok = r.Height <= head
+		return err
 	})
 	if err != nil {
 		return ledger.Receipt{}, false, fmt.Errorf("look up transaction %s: %w", id, err)
 	}
+	if !ok {
+		return ledger.Receipt{}, false, nil
+	}
 	r.Txid = id[:]
-	return r, ok, nil
+	return r, true, nil
 }
 
 // indexBlocks writes the receipts of all blocks so far into the index and lets go of them. A crash leaves a

@@ -29,6 +29,7 @@ const (
 	kindRefusal = 'u' // transaction, at time flatTime      -> receipt that decided nothing
 	kindHistory = 'a' // account, number, at time flatTime  -> transactions of the account's log from that number on
 	kindWritten = 'i' // boundary, base, horizon            -> nothing; heights below it are in the histories
+	kindSeal    = 'z' // kind of mark, at time flatTime      -> nothing; what marks up to that height speak of was written
 )
 
 // Badger keeps a key's values apart by time, and whichever table it finds first wins among equal times:

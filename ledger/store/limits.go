@@ -28,13 +28,15 @@ const (
 	blockCacheBytes = 8 << 20
 	// indexCacheBytes holds table indexes and bloom filters for looking up receipts.
 	indexCacheBytes = 16 << 20
+	// journalCacheBytes is the size of each of the journal's two caches, which serve reads of older heights, too.
+	journalCacheBytes = 4 << 20
 	// valueLogBytes is the size of a file that stays empty.
 	valueLogBytes = 1 << 20
 
-	// backgroundKeysMax is what a background transaction writes at once. A commit waits for at most one of
-	// them: about 10 ms.
-	backgroundKeysMax  = 1000
-	backgroundBytesMax = 512 << 10
+	// backgroundKeysMax is what a background transaction writes at once. No commit waits for it but in a store of one
+	// database, where it is some 50 ms.
+	backgroundKeysMax  = 8000
+	backgroundBytesMax = 2 << 20
 	// foldHeightsMax bounds the chunks a fold holds at once: 32 MiB.
 	foldHeightsMax = 512
 	// dropHeightsMax bounds the change records dropped in one step; the next step goes on.

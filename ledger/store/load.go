@@ -15,7 +15,7 @@ import (
 // boundary or else the genesis state, and the change records above it.
 type loader struct {
 	s      *Store
-	txn    *badger.Txn
+	txn    *reader
 	heads  []headEntry            // of the base and of every height above it
 	height uint64                 // that is being read
 	leaves map[uint64]*bucketLeaf // of buckets that have a leaf at some height from the base on
@@ -32,16 +32,19 @@ type bucketLeaf struct {
 
 // load reads everything up to the newest head. What is above it does not exist.
 func (s *Store) load() error {
-	return s.read(newest, func(txn *badger.Txn) error {
+	return s.read(newest, func(txn *reader) error {
 		l := &loader{s: s, txn: txn, leaves: make(map[uint64]*bucketLeaf)}
 		if err := l.readHeads(); err != nil {
 			return err
 		}
-		s.db.SetDiscardTs(flatTime(s.first())) // Badger forgets it between runs
+		s.setDiscard(s.first())
 		if len(l.heads) == 0 {
 			return nil
 		}
 		if err := l.readHistories(); err != nil {
+			return err
+		}
+		if err := checkSeals(s.db, l.txn, s.boundary(), s.histories.marks); err != nil {
 			return err
 		}
 		if err := l.readBase(); err != nil {
@@ -111,7 +114,7 @@ var errNoHead = errors.New("there is no head, although there is this: the data i
 // checkNothing refuses what lacks a head without being empty: Badger takes a damaged block for one that is not
 // there. A crash in the first commit leaves chunks of change records, of genesis and one block, and nothing else.
 func (l *loader) checkNothing() error {
-	for _, kind := range []byte{kindMark, kindFlat, kindBucket, kindReplay, kindOutcome, kindRefusal, kindHistory, kindOrigin} {
+	for _, kind := range []byte{kindMark, kindFlat, kindBucket, kindReplay, kindOutcome, kindRefusal, kindHistory, kindOrigin, kindSeal} {
 		err := eachKey(l.txn, []byte{kind}, func(*badger.Item) (bool, error) { return false, errNoHead })
 		if err != nil {
 			return err
@@ -157,8 +160,8 @@ func (l *loader) readBase() error {
 // eachFlat calls fn for the flat keys that are there at a height. Later versions, left behind by a fold that
 // did not get to its mark, are not seen.
 func (l *loader) eachFlat(height uint64, fn func(key, value []byte) error) error {
-	txn := l.s.db.NewTransactionAt(flatTime(height), false)
-	defer txn.Discard()
+	txn := l.s.db.at(flatTime(height))
+	defer txn.discard()
 	return eachKey(txn, []byte{kindFlat}, func(item *badger.Item) (bool, error) {
 		return true, item.Value(func(value []byte) error {
 			if len(value) == 0 {

@@ -60,8 +60,14 @@ func (s *Store) open() (err error) {
 	if err := s.disk.check(); err != nil {
 		return err
 	}
-	if err := dropEmptyLogs(s.options.Dir); err != nil {
+	dirs, err := dataDirs(s.options.Dir)
+	if err != nil {
 		return err
+	}
+	for _, dir := range dirs {
+		if err := dropEmptyLogs(dir); err != nil {
+			return err
+		}
 	}
 	half, err := halfRestored(s.options.Dir)
 	if err != nil {
@@ -95,7 +101,7 @@ func (s *Store) openData() (err error) {
 	if err := checkTableEnds(dir); err != nil {
 		return err
 	}
-	if s.db, err = openBadger(s.options); err != nil {
+	if s.db, err = openDatabase(s.options); err != nil {
 		return err
 	}
 	return s.load()
@@ -116,9 +122,6 @@ func halfRestored(dir string) (bool, error) {
 // dropEmptyLogs removes logs without a byte. Badger makes a log in two steps, the file and then its size; of a
 // process killed between them it leaves a file that it refuses to open afterwards, and that holds nothing.
 func dropEmptyLogs(dir string) error {
-	if dir == "" {
-		return nil
-	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -148,7 +151,7 @@ func (s *Store) closeFiles() error {
 	s.closed = true
 	var err error
 	if s.db != nil {
-		err = s.db.Close()
+		err = s.db.close()
 	}
 	if s.lock != nil {
 		err = errors.Join(err, unlockDir(s.lock))

@@ -51,8 +51,10 @@ type Options struct {
 	DiskFreeMin uint64
 	DiskStopMin uint64
 
-	// MemTableBytes is Badger's write buffer (32 MiB).
+	// MemTableBytes is the write buffer of each of the two databases (32 MiB).
 	MemTableBytes int64
+
+	oneDatabase bool // begin a store without a journal apart, as older programs did; for tests
 
 	// FailPoint, if set, is called before and after every write with the write's name and ".before" or
 	// ".after". An error ends the operation there: the write was lost, or was kept although it failed.

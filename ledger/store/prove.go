@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"github.com/tetradledger/tetrad/crypto/merkle"
 	"github.com/tetradledger/tetrad/ledger"
 )
@@ -147,7 +145,7 @@ func (s *Store) eachRecord(number uint64, fn func(id, record []byte) error) erro
 		})
 		return err
 	}
-	return s.read(newest, func(txn *badger.Txn) error {
+	return s.read(newest, func(txn *reader) error {
 		for i := range disk.Chunks {
 			err := readValue(txn, replayKey(number, i), func(chunk []byte) error { return eachItem(chunk, fn) })
 			if err != nil {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"sort"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"github.com/tetradledger/tetrad/crypto"
 	"github.com/tetradledger/tetrad/ledger"
 )
@@ -159,7 +157,7 @@ func eachReceipt(chunk []byte, fn func(ledger.Receipt) error) error {
 }
 
 // eachChunk calls fn for the chunks of one section of a record. What fn gets is valid during the call.
-func eachChunk(txn *badger.Txn, e headEntry, section byte, fn func(chunk []byte) error) error {
+func eachChunk(txn *reader, e headEntry, section byte, fn func(chunk []byte) error) error {
 	for i := range e.Chunks[section] {
 		if err := readValue(txn, recordKey(e.Height, e.Root, section, i), fn); err != nil {
 			return fmt.Errorf("read change record %d: %w", e.Height, err)
@@ -184,7 +182,7 @@ func findItem(chunk, key []byte) (value []byte, found bool, err error) {
 }
 
 // findChange finds the change of a key in a record. The value is a copy, nil if the key was deleted.
-func findChange(txn *badger.Txn, e headEntry, key []byte) (value []byte, found bool, err error) {
+func findChange(txn *reader, e headEntry, key []byte) (value []byte, found bool, err error) {
 	after := sort.Search(len(e.Firsts), func(i int) bool { return bytes.Compare(e.Firsts[i], key) > 0 })
 	if after == 0 {
 		return nil, false, nil

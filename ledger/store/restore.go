@@ -35,7 +35,8 @@ type Restore struct {
 	ended    bool
 
 	flat   *batch  // leaves of the state, at the time of the height
-	once   *batch  // what has no versions
+	once   *batch  // frozen buckets
+	record *batch  // the change record
 	frozen chunker // records of the bucket that comes in, if its time is over
 	chunks uint32  // of the same, as far as they are written
 	open   chunker // records of all buckets whose time is not over
@@ -71,14 +72,14 @@ func NewRestore(o Options, m Manifest, trust Trust) (*Restore, error) {
 	}
 	r.flat = r.newBatch("restore.flat", flatTime(m.Height))
 	r.once = r.newBatch("restore.once", putTime)
+	r.record = r.newBatch("restore.record", putTime)
 	return r, nil
 }
 
-// newBatch makes batches as large as Badger takes, since no commit waits for them: half of what fits in one
-// transaction, so that one more value of any size does.
+// newBatch makes batches as large as Badger takes, since nobody reads meanwhile.
 func (r *Restore) newBatch(name string, time uint64) *batch {
 	b := r.s.newBatch(name, time)
-	b.keysMax, b.bytesMax = int(r.s.db.MaxBatchCount()/2), int(r.s.db.MaxBatchSize()/2)
+	b.limit(math.MaxInt, math.MaxInt)
 	return b
 }
 
@@ -109,7 +110,7 @@ func (r *Restore) begin() error {
 	if err != nil {
 		return err
 	}
-	s.db, err = openBadger(s.options)
+	s.db, err = openDatabase(s.options)
 	return err
 }
 
@@ -229,7 +230,7 @@ func (r *Restore) writeFrozen(p part, last bool) error {
 func (r *Restore) flushOpen() error {
 	for _, chunk := range r.open.chunks {
 		key := recordKey(r.head.Height, r.head.Root, sectionReplay, r.head.Chunks[sectionReplay])
-		if err := r.once.put(key, chunk); err != nil {
+		if err := r.record.put(key, chunk); err != nil {
 			return err
 		}
 		r.head.Chunks[sectionReplay]++
@@ -267,10 +268,13 @@ func (r *Restore) finish() error {
 	if err := r.flushOpen(); err != nil {
 		return err
 	}
-	for _, b := range []*batch{r.flat, r.once} {
+	for _, b := range []*batch{r.record, r.once} {
 		if err := b.flush(); err != nil {
 			return err
 		}
+	}
+	if err := r.flat.seal(kindMark); err != nil {
+		return err
 	}
 	if err := r.readBack(); err != nil {
 		return err
@@ -285,7 +289,7 @@ func (r *Restore) finish() error {
 		return err
 	}
 	r.ended = true
-	err = r.s.db.Close()
+	err = r.s.db.close()
 	r.s.db = nil
 	if err == nil {
 		err = r.s.dropMarker()
@@ -348,7 +352,7 @@ func (r *Restore) Abort() error {
 
 func (r *Restore) abort() error {
 	if r.s.db != nil {
-		err := r.s.db.Close()
+		err := r.s.db.close()
 		r.s.db = nil
 		if err != nil {
 			return err

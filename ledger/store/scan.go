@@ -52,7 +52,7 @@ func (s *Store) baseOf(height uint64) (base uint64, durable bool) {
 
 // scan fills a collection from change records, the newest first, and from the flat keys below them.
 func (s *Store) scan(c *scanned, base, height uint64) error {
-	err := s.read(newest, func(txn *badger.Txn) error {
+	err := s.read(newest, func(txn *reader) error {
 		heads, err := s.heads(txn, base, height, math.MaxInt)
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func (s *Store) scan(c *scanned, base, height uint64) error {
 		if base == 0 {
 			return nil
 		}
-		return c.flat(s.db, base-1)
+		return c.flat(s.db.keys, base-1)
 	})
 	if err != nil {
 		err = fmt.Errorf("list keys at height %d: %w", height, err)
@@ -136,7 +136,7 @@ func (c *scanned) sorted() []string {
 }
 
 // record adds the changes that a height made to keys in the range.
-func (c *scanned) record(txn *badger.Txn, e headEntry) error {
+func (c *scanned) record(txn *reader, e headEntry) error {
 	first := sort.Search(len(e.Firsts), func(i int) bool { return bytes.Compare(e.Firsts[i], c.from) > 0 })
 	for i := max(first, 1) - 1; i < len(e.Firsts); i++ {
 		if i >= first && c.beyond(e.Firsts[i]) {

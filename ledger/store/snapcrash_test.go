@@ -131,7 +131,7 @@ func TestCrashInRestore(t *testing.T) {
 	for _, image := range images {
 		points = append(points, image.point)
 	}
-	if names := pointNames(points); !slices.Equal(names, []string{"restore.begin", "restore.end", "restore.flat", "restore.head", "restore.once", "restore.wipe"}) {
+	if names := pointNames(points); !slices.Equal(names, []string{"restore.begin", "restore.end", "restore.flat", "restore.head", "restore.once", "restore.record", "restore.wipe"}) {
 		t.Errorf("the restore has the writes %v", names)
 	}
 	counts := countOutcomes(t, "power cut just before or after a write of a restore")
@@ -215,7 +215,7 @@ func TestFailedRestore(t *testing.T) {
 	m := newModel(32, 12, 0)
 	dir, snapshot := exported(t, m, 12, false)
 	failure := errors.New("the cable came out")
-	for _, name := range []string{"restore.begin", "restore.flat", "restore.once", "restore.head", "restore.end"} {
+	for _, name := range []string{"restore.begin", "restore.flat", "restore.once", "restore.record", "restore.head", "restore.end"} {
 		for _, when := range []string{".before", ".after"} {
 			o := testOptions(filepath.Join(t.TempDir(), "store"))
 			o.FailPoint = func(at string) error {

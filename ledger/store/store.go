@@ -27,7 +27,7 @@ type Head struct {
 type Store struct {
 	options Options
 	lock    *os.File // nil in memory
-	db      *badger.DB
+	db      *database
 	log     *slog.Logger
 	disk    *diskGuard
 
@@ -121,21 +121,27 @@ func (s *Store) fail(reason error) {
 	}
 }
 
-// Close ends background work and closes the files. What was not folded stays in change records, which the
-// next Open replays. Views of heights in memory go on working, others return an error.
+// Close ends background work, once the receipts of all blocks are in the index, and closes the files. What was not
+// folded stays in change records, which the next Open replays. Views of heights in memory go on working, others
+// return an error.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if errors.Is(s.failed, errClosed) {
 		s.mu.Unlock()
 		return nil
 	}
+	whole := s.failed == nil && s.durable
 	s.failed = errClosed
 	s.mu.Unlock()
 	close(s.stop)
 	s.done.Wait()
 	s.writing.Lock() // a Commit that is under way ends first
 	defer s.writing.Unlock()
-	if err := s.closeFiles(); err != nil {
+	var err error
+	if whole && s.options.FoldInterval > 0 && s.disk.check() == nil {
+		err = s.indexBlocks()
+	}
+	if err = errors.Join(err, s.closeFiles()); err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
 	return nil
@@ -186,7 +192,10 @@ func (s *Store) Stats() Stats {
 	s.reading.RLock()
 	defer s.reading.RUnlock()
 	if !s.closed {
-		out.TableBytes, _ = s.db.Size()
+		s.db.each(func(db *badger.DB) {
+			tables, _ := db.Size()
+			out.TableBytes += tables
+		})
 	}
 	return out
 }

@@ -250,12 +250,12 @@ func TestDamagedState(t *testing.T) {
 		}},
 		{"short head", "a head of 3 bytes", func(t *testing.T, s *Store, m *model) { put(t, s, headKey(4), []byte{1, 2, 3}) }},
 		{"record", "read change record 3", func(t *testing.T, s *Store, m *model) {
-			if err := s.dropAll("test", [][]byte{recordKey(3, m.roots[3], sectionState, 0)}); err != nil {
+			if err := s.dropAll("test", dropTime, [][]byte{recordKey(3, m.roots[3], sectionState, 0)}); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"mark", "no fold mark", func(t *testing.T, s *Store, m *model) {
-			if err := s.dropAll("test", [][]byte{markKey(0)}); err != nil {
+			if err := s.dropAll("test", dropTime, [][]byte{markKey(0)}); err != nil {
 				t.Fatal(err)
 			}
 		}},

@@ -76,7 +76,7 @@ func (s *Store) ViewAt(height uint64) (*View, error) {
 		return nil, ErrPruned{First: first}
 	}
 	var e headEntry
-	err := s.read(newest, func(txn *badger.Txn) (err error) {
+	err := s.read(newest, func(txn *reader) (err error) {
 		e, err = readHead(txn, height)
 		return err
 	})
@@ -169,7 +169,7 @@ func (s *Store) valueAt(height uint64, key []byte) ([]byte, error) {
 	}
 	s.mu.RUnlock()
 	var value []byte
-	err := s.read(newest, func(txn *badger.Txn) (err error) {
+	err := s.read(newest, func(txn *reader) (err error) {
 		if next > 0 {
 			// The fold after the height has a version of every key that changed since the fold before it.
 			flat, at, err := s.readFlat(next-1, key)
@@ -204,7 +204,7 @@ func (s *Store) orPruned(height uint64, err error) error {
 
 // searchRecords reads a key from the change records of the heights from base on, or else from the flat keys
 // below base.
-func (s *Store) searchRecords(txn *badger.Txn, base, height uint64, key []byte) ([]byte, error) {
+func (s *Store) searchRecords(txn *reader, base, height uint64, key []byte) ([]byte, error) {
 	heads, err := s.heads(txn, base, height, math.MaxInt)
 	if err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (s *Store) searchRecords(txn *badger.Txn, base, height uint64, key []byte) 
 // readFlat reads a flat key as of a height that is a boundary's, and says at which height it was written.
 // Both are zero if there is none; a deleted key has no value and a height. It needs reading.
 func (s *Store) readFlat(height uint64, key []byte) (value []byte, at uint64, err error) {
-	txn := s.db.NewTransactionAt(flatTime(height), false)
+	txn := s.db.keys.NewTransactionAt(flatTime(height), false)
 	defer txn.Discard()
 	item, err := txn.Get(flatKey(key))
 	if errors.Is(err, badger.ErrKeyNotFound) {
@@ -244,7 +244,7 @@ func (s *Store) readFlat(height uint64, key []byte) (value []byte, at uint64, er
 }
 
 // readHead reads one head.
-func readHead(txn *badger.Txn, height uint64) (e headEntry, err error) {
+func readHead(txn *reader, height uint64) (e headEntry, err error) {
 	err = readValue(txn, headKey(height), func(value []byte) error {
 		e, err = decodeHeadEntry(value)
 		return err
