@@ -105,7 +105,7 @@ func (l *loader) readHistories() error {
 func (s *Store) historyDue() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.histories.pending >= historyStepBytes || time.Since(s.folding.history) >= s.options.FoldInterval
+	return s.histories.pending >= min(historyStepBytes, s.options.FoldBytes/4) || time.Since(s.folding.history) >= s.options.FoldInterval
 }
 
 // writeHistories writes, step by step, what there is.

@@ -9,7 +9,7 @@ const (
 	valueBytesMax = 512 << 10
 
 	// memTableBytes is Badger's write buffer, doubled by its log. One transaction may fill 15 % of it: a
-	// change record of 4.8 MB, that is 10,000 transfers.
+	// change record of 4.8 MB, that is 10,000 transfers; where the buffer is staggered, of 3.6 MB.
 	memTableBytes = 32 << 20
 	// memTableBytesMin keeps chunks of the largest value within a transaction.
 	memTableBytesMin = 8 << 20

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/tetradledger/tetrad/crypto"
@@ -40,7 +41,7 @@ type Options struct {
 	NoHistory bool
 
 	// FoldInterval and FoldBytes say when change records are folded into flat keys: after that time (a
-	// minute), or once they hold that much (128 MiB). What is not folded is replayed by Open, at several
+	// minute), or once they hold that much (128 MiB); as defaults, up to a quarter less. What is not folded is replayed by Open, at several
 	// microseconds for each key. A negative interval leaves all background work to FoldOnce.
 	FoldInterval time.Duration
 	FoldBytes    uint64
@@ -51,7 +52,7 @@ type Options struct {
 	DiskFreeMin uint64
 	DiskStopMin uint64
 
-	// MemTableBytes is the write buffer of each of the two databases (32 MiB).
+	// MemTableBytes is the write buffer of each of the two databases (32 MiB, or up to a quarter less).
 	MemTableBytes int64
 
 	oneDatabase bool // begin a store without a journal apart, as older programs did; for tests
@@ -70,13 +71,17 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.KeepBytes, 16<<20)
 	setDefault(&o.KeepHeights, 1000)
 	setDefault(&o.KeepHistory, KeepAll)
-	setDefault(&o.FoldInterval, time.Minute)
-	setDefault(&o.FoldBytes, 128<<20)
+	setDefault(&o.FoldInterval, staggered(time.Minute))
+	setDefault(&o.FoldBytes, staggered[uint64](128<<20))
 	setDefault(&o.DiskFreeMin, 1<<30)
 	setDefault(&o.DiskStopMin, 256<<20)
-	setDefault(&o.MemTableBytes, memTableBytes)
+	setDefault(&o.MemTableBytes, staggered[int64](memTableBytes))
 	return o
 }
+
+// staggered is n or up to a quarter less, by chance. Replicas get the same blocks: with the same limits all of them
+// would fold and merge in the same seconds, and the network would be slow as a whole instead of one after the other.
+func staggered[T ~int64 | ~uint64](n T) T { return n - rand.N(n/4+1) }
 
 func setDefault[T comparable](field *T, value T) {
 	var zero T
