@@ -127,6 +127,22 @@ func TestLostHalf(t *testing.T) {
 	}
 }
 
+// TestStaggered: limits that validators choose by themselves differ, by a quarter at most and never upwards.
+func TestStaggered(t *testing.T) {
+	const n = 1000
+	seen := map[uint64]bool{}
+	for range n {
+		got := staggered[uint64](n)
+		if got > n || got < n-n/4 {
+			t.Fatalf("%d of %d", got, n)
+		}
+		seen[got] = true
+	}
+	if len(seen) < 2 {
+		t.Errorf("always the same: %v", seen)
+	}
+}
+
 // TestCloseIndexes: a store that is closed in order has the receipts of all its blocks in the index, however short it
 // was open.
 func TestCloseIndexes(t *testing.T) {

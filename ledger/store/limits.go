@@ -34,7 +34,7 @@ const (
 	valueLogBytes = 1 << 20
 
 	// backgroundKeysMax is what a background transaction writes at once. No commit waits for it but in a store of one
-	// database, where it is some 50 ms.
+	// database.
 	backgroundKeysMax  = 8000
 	backgroundBytesMax = 2 << 20
 	// foldHeightsMax bounds the chunks a fold holds at once: 32 MiB.
